@@ -1,0 +1,35 @@
+// Every limit of the system, each with its unit, its reason and the counter that rises when it is hit.
+// Over a limit that one item is dropped or folded and counted; never a crash, never a stall.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace limpet::limits {
+
+// Longest line taken in, bytes. Longer ones are skipped to the next newline. Counter: lines bad `too_long`.
+inline constexpr size_t kLineBytesMax = size_t{1} << 20;
+// Longest result line, bytes: Telegraf before 1.33.3 stops reading at 256 KiB, tools behind it at 64 KiB. Longer ones are split by fields.
+inline constexpr size_t kResultBytesMax = 60 * 1024;
+// Tags and fields of a line. Counter: lines bad `too_many_tags`, `too_many_fields`.
+inline constexpr size_t kTagsMax = 1024;
+inline constexpr size_t kFieldsMax = 65536;
+// Input series remembered at once, bounded for memory (about 100 bytes each). Counter: samples dropped `limit`.
+inline constexpr size_t kSeriesMax = 20'000'000;
+// Rules of all files together. A file with more is refused with an error.
+inline constexpr size_t kRulesMax = 100'000;
+// Panes of a window: `every` into `period`. More is an error of the rule.
+inline constexpr int64_t kPanesPerWindowMax = 1000;
+// One log line, bytes; Telegraf stops reading stderr at 64 KiB. Longer texts are cut.
+inline constexpr size_t kLogLineBytesMax = 8 * 1024;
+// One HTTP body, bytes, on the wire and inflated. Answer 413.
+inline constexpr size_t kHttpBodyBytesMax = size_t{32} << 20;
+inline constexpr size_t kHttpInflatedBytesMax = size_t{256} << 20;
+// Open connections of the listeners. Further ones are closed at once. Counter: `connections_refused`.
+inline constexpr size_t kConnectionsMax = 1024;
+// Bodies that wait for the engine, bytes. Answer 503.
+inline constexpr size_t kQueueBytesMax = size_t{256} << 20;
+// What waits for stdout, bytes. Lines to be written back beyond it are dropped. Counter: lines `shed`.
+inline constexpr size_t kOutputBytesMax = size_t{64} << 20;
+
+}  // namespace limpet::limits
