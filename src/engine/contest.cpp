@@ -1,0 +1,112 @@
+#include "engine/contest.h"
+
+#include <algorithm>
+
+#include "engine/impl.h"
+#include "window/result.h"
+
+namespace limpet {
+namespace {
+
+// How many times of results a contested series remembers: enough for the graces of two rules to differ by as many slides.
+constexpr size_t kTimesRemembered = 1024;
+
+}  // namespace
+
+std::string contest_key(std::string_view field, std::string_view le) {
+  std::string key(field);
+  if (!le.empty()) (key += '\0') += le;
+  return key;
+}
+
+bool Contest::taken(std::string_view field, std::string_view le) {
+  if (!written_) return false;
+  std::string key = contest_key(field, le);
+  return reserved_.contains(key) || !written_->insert(std::move(key)).second;
+}
+
+bool Contests::add(Group& group) {
+  auto [it, fresh] = writers_.try_emplace(group.hash, &group);
+  if (fresh) return false;
+  if (it->second->prefix() != group.prefix() || &it->second->epoch.state == &group.epoch.state) return false;
+  auto& series = contested_[group.hash];
+  if (!series) {
+    series = std::make_unique<Series>();
+    series->groups.push_back(it->second);
+    it->second->contested = true;
+  }
+  series->groups.push_back(&group);
+  group.contested = true;
+  return true;
+}
+
+void Contests::remove(Group& group) {
+  if (auto it = contested_.find(group.hash); it != contested_.end()) {
+    std::erase(it->second->groups, &group);
+    if (it->second->groups.empty()) contested_.erase(it);
+  }
+  auto it = writers_.find(group.hash);
+  if (it == writers_.end() || it->second != &group) return;
+  auto rest = contested_.find(group.hash);
+  if (rest == contested_.end()) writers_.erase(it);
+  else it->second = rest->second->groups.front();
+}
+
+Contests::Series* Contests::find(const Group& group) {
+  auto it = contested_.find(group.hash);
+  return it == contested_.end() ? nullptr : it->second.get();
+}
+
+void Engine::Impl::note_writer(Group& group) {
+  if (!contests.add(group)) return;
+  RuleLedger& counts = group.epoch.state.ledger;
+  if (counts.collisions == 0 && !group.epoch.state.collision_logged) {
+    group.epoch.state.collision_logged = true;
+    log.warning("rule \"" + group.epoch.state.name + "\" writes a series that another rule writes too (" + group.prefix() +
+                "): of equal fields the first rule's is kept; give one of them another measurement, field_name or tags");
+  }
+}
+
+void Engine::Impl::forget_writer(Group& group) { contests.remove(group); }
+
+void Engine::Impl::forget_writers(const RuleEpoch& epoch) {
+  for (Group* group : epoch.groups) contests.remove(*group);
+}
+
+// The window of an epoch whose results carry that time; kNever: none does.
+int64_t Engine::Impl::window_stamped(const RuleEpoch& epoch, int64_t stamp_ns) const {
+  int64_t end = stamp_ns;
+  if (epoch.rule->timestamp == WindowStamp::kStart && __builtin_add_overflow(end, epoch.rule->period_ns, &end)) return WindowClock::kNever;
+  int64_t window = epoch.windows.pane_of(end);
+  return epoch.windows.end_ns(window) == end && epoch.windows.in_force(window) ? window : WindowClock::kNever;
+}
+
+// After a reload: would a later definition of the same rule write the same series and time?
+bool Engine::Impl::superseded(const Group& group, int64_t stamp_ns) const {
+  const auto& definitions = group.epoch.state.epochs;
+  for (size_t i = definitions.size(); i-- > 0 && definitions[i].get() != &group.epoch;) {
+    const RuleEpoch& later = *definitions[i];
+    int64_t window = window_stamped(later, stamp_ns);
+    auto it = later.by_prefix.find(std::string_view(group.prefix()));
+    if (window != WindowClock::kNever && it != later.by_prefix.end() && holds_samples(*it->second, window)) return true;
+  }
+  return false;
+}
+
+Contest Engine::Impl::contest_of(const Group& group, int64_t stamp_ns) {
+  if (!group.contested || group.epoch.preview()) return {};
+  Contests::Series* series = contests.find(group);
+  if (!series) return {};
+  std::set<std::string> reserved;
+  for (const Group* rival : series->groups) {
+    if (rival->epoch.state.order >= group.epoch.state.order || rival->epoch.preview()) continue;
+    int64_t window = window_stamped(rival->epoch, stamp_ns);
+    if (window == WindowClock::kNever || rival->epoch.windows.emitted(window) || !holds_samples(*rival, window)) continue;
+    add_result_fields(*rival, window, reserved);
+  }
+  auto& written = series->written[stamp_ns];
+  if (series->written.size() > kTimesRemembered) series->written.erase(series->written.begin());
+  return Contest(written, std::move(reserved));
+}
+
+}  // namespace limpet

@@ -1,0 +1,52 @@
+// Two rules that write one result field of one series at one time. `limpet check` refuses what the rules alone can show; where only the
+// data does, the first rule in file order wins and the field is left out of the others' results.
+#pragma once
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/group.h"
+
+namespace limpet {
+
+// What others may not write at one time, asked field by field while a group is rendered. Uncontested groups pay one test.
+class Contest {
+ public:
+  Contest() = default;
+  Contest(std::set<std::string>& written, std::set<std::string> reserved) : written_(&written), reserved_(std::move(reserved)) {}
+
+  // True if the field belongs to another rule; else it now belongs to the asker. `le`: of a histogram's line.
+  bool taken(std::string_view field, std::string_view le);
+
+ private:
+  std::set<std::string>* written_ = nullptr;
+  std::set<std::string> reserved_;
+};
+
+class Contests {
+ public:
+  // True if another rule's group writes the same series; all such groups are then marked contested.
+  bool add(Group& group);
+  void remove(Group& group);
+
+  struct Series {
+    std::vector<Group*> groups;
+    std::map<int64_t, std::set<std::string>> written;  // by time of the results
+  };
+  Series* find(const Group& group);
+
+ private:
+  boost::unordered_flat_map<uint64_t, Group*> writers_;  // by hash; the first
+  boost::unordered_flat_map<uint64_t, std::unique_ptr<Series>> contested_;
+};
+
+// The key of a result field within its series.
+std::string contest_key(std::string_view field, std::string_view le);
+
+}  // namespace limpet

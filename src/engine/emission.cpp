@@ -1,0 +1,228 @@
+// Frozen windows become result lines: a little at a time, group by group, always before a new sample touches the group's panes.
+#include <algorithm>
+#include <cmath>
+
+#include "base/limits.h"
+#include "engine/impl.h"
+#include "lineproto/format.h"
+#include "window/result.h"
+
+namespace limpet {
+namespace {
+
+// How many groups one call may look at beside the lines it writes: bounds the time of a call over groups with nothing to say.
+constexpr size_t kGroupsPerCall = 8192;
+
+// A line under construction; begins another of the same series and time where it would grow too long.
+class LineWriter {
+ public:
+  LineWriter(std::string& out, std::string_view prefix, int64_t stamp_ns) : out_(out), prefix_(prefix) {
+    stamp_ = " " + std::to_string(stamp_ns) + "\n";
+  }
+  ~LineWriter() { close(); }
+
+  void field(std::string_view name, const Value& value) {
+    text_.clear();
+    append_field_key(text_, name);
+    if (text_.empty()) return;
+    text_ += '=';
+    append_value(text_, value);
+    if (open_ && out_.size() - begin_ + text_.size() + stamp_.size() + 1 > limits::kResultBytesMax) close();
+    if (!open_) {
+      begin_ = out_.size();
+      out_.append(prefix_);
+      out_ += ' ';
+    } else {
+      out_ += ',';
+    }
+    open_ = true;
+    out_ += text_;
+  }
+  size_t close() {
+    if (open_) out_ += stamp_, lines_++;
+    open_ = false;
+    return lines_;
+  }
+
+ private:
+  std::string& out_;
+  std::string_view prefix_;
+  std::string stamp_, text_;
+  size_t begin_ = 0, lines_ = 0;
+  bool open_ = false;
+};
+
+struct Merged {
+  CoreCell core;
+  WideCell wide;
+};
+
+bool is_finite(const Value& value) {
+  const double* f = std::get_if<double>(&value);
+  return !f || std::isfinite(*f);
+}
+
+// The panes of one group that belong to one window: [first, last).
+struct PaneRange {
+  const Pane* const* first;
+  const Pane* const* last;
+};
+
+PaneRange panes_of(const Group& group, int64_t window) {
+  const auto& panes = group.panes();
+  int64_t from = window - group.epoch.windows.panes();
+  auto below = [](const Pane* p, int64_t n) { return p->number < n; };
+  auto first = std::lower_bound(panes.begin(), panes.end(), from, below);
+  auto last = std::lower_bound(first, panes.end(), window, below);
+  return {panes.data() + (first - panes.begin()), panes.data() + (last - panes.begin())};
+}
+
+void merge_panes(const Group::Slot& slot, PaneRange range, Merged& into) {
+  for (auto p = range.first; p != range.last; ++p) {
+    if ((*p)->lines <= slot.line) continue;
+    into.core.merge((*p)->core(slot.line));
+    if (slot.program->wide()) merge_wide(*slot.program, into.wide, (*p)->wide(slot.line + 1));
+  }
+}
+
+// All increases before the window's end: the running sum less what lies behind it in this group's panes.
+DoubleDouble total_at(const Group& group, const Group::Slot& slot, int64_t window) {
+  DoubleDouble total = slot.total->sum;
+  const auto& panes = group.panes();
+  for (size_t i = panes.size(); i-- > 0 && panes[i]->number >= window;) {
+    DoubleDouble later = panes[i]->wide(slot.line + 1).increase;
+    total.add(DoubleDouble{-later.hi, -later.lo});
+  }
+  return total;
+}
+
+}  // namespace
+
+bool Engine::Impl::holds_samples(const Group& group, int64_t window) const {
+  PaneRange range = panes_of(group, window);
+  return range.first != range.last;
+}
+
+// The names of the result fields that a window of a group would have.
+void Engine::Impl::add_result_fields(const Group& group, int64_t window, std::set<std::string>& out) const {
+  for (const Group::Slot& slot : group.slots()) {
+    Merged merged;
+    merge_panes(slot, panes_of(group, window), merged);
+    const FieldProgram& program = *slot.program;
+    FieldWindow field{merged.core, program.wide() ? &merged.wide : nullptr, group.epoch.rule->period_ns, {}};
+    for (size_t f = 0; f < program.functions.size(); f++) {
+      const FunctionSpec& function = program.functions[f];
+      if (function.kind == FunctionKind::kHistogram || function.kind == FunctionKind::kHistogramBounds)
+        for_each_bucket(function, program, field, [&](std::string_view le, uint64_t) { out.insert(contest_key(program.names[f], le)); });
+      else if (auto value = result_of(function, program, field); value && is_finite(*value))
+        out.insert(contest_key(program.names[f], {}));
+    }
+  }
+}
+
+// Renders what is frozen and not yet rendered of a group, and frees the panes that nothing needs any more.
+void Engine::Impl::settle(Group& group) {
+  RuleEpoch& epoch = group.epoch;
+  if (group.written != epoch.freeze_number) {
+    for (size_t i = 0; i < epoch.freezes.size(); i++) {
+      const Freeze freeze = epoch.freezes[i];
+      if (freeze.number <= group.written) continue;
+      if (freeze.correction) {
+        for (int64_t window : group.to_correct) render(group, freeze, window);
+        epoch.state.ledger.corrected += group.to_correct.size();
+        group.to_correct.clear();
+      } else if (holds_samples(group, freeze.window)) {
+        render(group, freeze, freeze.window);
+      }
+    }
+    group.written = epoch.freeze_number;
+  }
+  free_panes(epoch, group);
+}
+
+void Engine::Impl::render(Group& group, const Freeze& freeze, int64_t window) {
+  RuleEpoch& epoch = group.epoch;
+  const Rule& rule = *epoch.rule;
+  RuleLedger& counts = epoch.state.ledger;
+  bool incomplete = freeze.cut_short || (options.clock == ClockSource::kCaller && epoch.windows.begin_ns(window) < options.started.ns);
+  if (incomplete) {
+    counts.incomplete++;
+    note_incomplete(epoch);
+    if (rule.incomplete == IncompletePolicy::kSkip) return;
+  }
+  std::string_view tag = incomplete && rule.incomplete == IncompletePolicy::kTag ? std::string_view(options.incarnation) : "";
+  int64_t stamp = rule.timestamp == WindowStamp::kEnd ? epoch.windows.end_ns(window) : epoch.windows.begin_ns(window);
+  if (superseded(group, stamp)) return;
+  Contest contest = contest_of(group, stamp);
+  std::string& out = epoch.preview() ? scratch_results : results;
+  std::string tagged = tag.empty() ? std::string() : group.prefix_with({}, tag);
+  PaneRange range = panes_of(group, window);
+  LineWriter line(out, tag.empty() ? std::string_view(group.prefix()) : std::string_view(tagged), stamp);
+  std::string bucket_lines;
+  size_t buckets = 0;
+  for (uint16_t index : group.by_name()) {
+    const Group::Slot& slot = group.slot(index);
+    Merged merged;
+    merge_panes(slot, range, merged);
+    FieldWindow field{merged.core, slot.program->wide() ? &merged.wide : nullptr, rule.period_ns, {}};
+    if (slot.total) field.total = total_at(group, slot, window);
+    const FieldProgram& program = *slot.program;
+    for (size_t f = 0; f < program.functions.size(); f++) {
+      const FunctionSpec& function = program.functions[f];
+      if (function.kind == FunctionKind::kHistogram || function.kind == FunctionKind::kHistogramBounds) {
+        for_each_bucket(function, program, field, [&](std::string_view le, uint64_t count) {
+          if (contest.taken(program.names[f], le)) return void(counts.collisions++);
+          LineWriter bucket(bucket_lines, group.prefix_with(le, tag), stamp);
+          bucket.field(program.names[f], static_cast<int64_t>(count));
+          buckets += bucket.close();
+        });
+        continue;
+      }
+      std::optional<Value> value = result_of(function, program, field);
+      if (!value) continue;
+      if (!is_finite(*value)) counts.not_finite++;
+      else if (contest.taken(program.names[f], {})) counts.collisions++;
+      else line.field(program.names[f], *value);
+    }
+  }
+  size_t lines = line.close() + buckets;
+  out += bucket_lines;
+  counts.results += lines;
+  if (epoch.preview()) scratch_results.clear();
+  else results_written += lines;
+}
+
+size_t Engine::Impl::scan_some(RuleEpoch& epoch, size_t lines_max) {
+  uint64_t before = results_written;
+  size_t looked = 0;
+  while (epoch.scan_left > 0 && !epoch.groups.empty()) {
+    if (results_written - before >= lines_max || (lines_max != SIZE_MAX && ++looked > kGroupsPerCall)) break;
+    if (epoch.scan_at >= epoch.groups.size()) epoch.scan_at = 0;
+    Group& group = *epoch.groups[epoch.scan_at];
+    settle(group);
+    epoch.scan_left--;
+    if (group.active() || group.series > 0) {
+      epoch.scan_at++;
+      continue;
+    }
+    forget_writer(group);
+    epoch.groups[epoch.scan_at] = epoch.groups.back();
+    epoch.groups.pop_back();
+    epoch.by_prefix.erase(std::string_view(group.prefix()));
+  }
+  if (epoch.groups.empty()) epoch.scan_left = 0;
+  if (epoch.scan_left == 0) epoch.freezes.clear();
+  return results_written - before;
+}
+
+size_t Engine::Impl::emit(size_t lines_max) {
+  size_t lines = 0;
+  for (RuleEpoch* epoch : epochs) {
+    if (epoch->scan_left == 0) continue;
+    lines += scan_some(*epoch, lines_max == SIZE_MAX ? SIZE_MAX : lines_max - lines);
+    if (lines >= lines_max) break;
+  }
+  return lines;
+}
+
+}  // namespace limpet

@@ -1,0 +1,125 @@
+#include "engine/engine.h"
+
+#include <algorithm>
+
+#include "engine/impl.h"
+
+namespace limpet {
+namespace {
+
+// Seeds the hash of series heads: whoever sends lines should not be able to choose ones that collide.
+uint64_t table_seed(const void* address, WallTime started) {
+  return hash64(std::string_view(reinterpret_cast<const char*>(&started), sizeof started), reinterpret_cast<uint64_t>(address) | 1);
+}
+
+}  // namespace
+
+Engine::Impl::Impl(EngineOptions options_, Log& log_)
+    : options(std::move(options_)), log(log_), series(table_seed(this, options.started)), undecided({}, {}, options.dialect) {}
+
+Engine::Impl::~Impl() {
+  for (auto& state : states)
+    for (auto& epoch : state->epochs)
+      for (Group* group : epoch->groups) group->drop_all_panes(pool);
+}
+
+size_t Engine::Impl::state_bytes(const Group& group) const {
+  size_t bytes = group.bytes();
+  for (const Pane* pane : group.panes()) {
+    bytes += sizeof(Pane) * (pane->lines + 1);
+    for (const Group::Slot& slot : group.slots())
+      if (slot.program->wide() && slot.line + 1 < pane->lines) bytes += bytes_of(pane->wide(slot.line + 1));
+  }
+  return bytes;
+}
+
+const Ledger& Engine::Impl::refreshed_ledger() {
+  for (auto& state : states) {
+    uint64_t groups = 0, bytes = 0;
+    for (auto& epoch : state->epochs) {
+      groups += epoch->active_groups;
+      for (const Group* group : epoch->groups) bytes += state_bytes(*group);
+    }
+    state->ledger.groups = groups;
+    state->ledger.state_bytes = bytes + (state->counters.size() + state->totals.size()) * sizeof(CounterEntry);
+  }
+  return ledger;
+}
+
+EngineGauges Engine::Impl::gauges() const {
+  EngineGauges g;
+  g.series = series.size();
+  g.state_bytes = series.bytes() + pool.bytes();
+  for (const RuleEpoch* epoch : epochs) {
+    g.groups += epoch->active_groups;
+    if (epoch->freezes.empty()) continue;
+    g.frozen_groups += epoch->scan_left;
+    g.emission_lag_ns = std::max(g.emission_lag_ns, clock_ns - epoch->freezes.front().due_ns);
+  }
+  return g;
+}
+
+void Engine::Impl::note_incomplete(RuleEpoch& epoch) {
+  if (epoch.state.incomplete_logged) return;
+  epoch.state.incomplete_logged = true;
+  log.info("rule \"" + epoch.state.name + "\": windows that were open when the process started or stopped are incomplete; `incomplete` "
+           "says what becomes of them");
+}
+
+Engine::Engine(EngineOptions options, Log& log) : impl_(std::make_unique<Impl>(std::move(options), log)) {}
+Engine::~Engine() = default;
+
+std::vector<PlannedChange> Engine::set_rules(std::shared_ptr<const RuleSet> rules, WallTime now) {
+  if (impl_->options.clock == ClockSource::kCaller) impl_->set_clock(now.ns);
+  return impl_->set_rules(std::move(rules));
+}
+
+IngestResult Engine::ingest(const Block& block, WallTime now) {
+  if (impl_->options.clock == ClockSource::kCaller) impl_->set_clock(now.ns);
+  return impl_->ingest(block);
+}
+
+void Engine::count_bad(BadLine bad) {
+  impl_->ledger.lines.read++;
+  impl_->ledger.lines.bad[static_cast<size_t>(bad)]++;
+}
+
+void Engine::count_shed(uint64_t lines) {
+  impl_->ledger.lines.written_back -= lines;
+  impl_->ledger.lines.shed += lines;
+}
+
+void Engine::advance(WallTime now) {
+  if (impl_->options.clock == ClockSource::kCaller) impl_->set_clock(now.ns);
+  if (impl_->sweep_due) impl_->sweep();
+  impl_->retire_epochs();
+}
+
+std::optional<WallTime> Engine::next_deadline() const {
+  if (impl_->next_due_ns == WindowClock::kNever) return std::nullopt;
+  return WallTime{impl_->next_due_ns};
+}
+
+bool Engine::emission_pending() const {
+  return std::any_of(impl_->epochs.begin(), impl_->epochs.end(), [](const RuleEpoch* e) { return e->scan_left > 0; });
+}
+
+size_t Engine::emit(size_t lines_max) { return impl_->emit(lines_max); }
+
+void Engine::stop(StopMode mode, WallTime now) {
+  if (impl_->options.clock == ClockSource::kCaller) impl_->set_clock(now.ns);
+  impl_->stop(mode);
+}
+
+std::string& Engine::results() { return impl_->results; }
+std::string& Engine::written_back() { return impl_->written_back; }
+const Ledger& Engine::ledger() { return impl_->refreshed_ledger(); }
+EngineGauges Engine::gauges() const { return impl_->gauges(); }
+const RuleSet& Engine::rules() const { return *impl_->rules; }
+
+std::optional<WallTime> Engine::clock() const {
+  if (!impl_->has_clock) return std::nullopt;
+  return WallTime{impl_->clock_ns};
+}
+
+}  // namespace limpet

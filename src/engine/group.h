@@ -1,0 +1,109 @@
+// A group: one output series of a rule in force. It holds its panes, and knows where each of its fields lives in them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/pane.h"
+#include "lineproto/point.h"
+#include "window/program.h"
+
+namespace limpet {
+
+struct RuleEpoch;
+
+// A counter's running sum over all increases of a group's field: shared by the definitions of a rule before and after a reload.
+struct RunningTotal {
+  DoubleDouble sum;
+  int64_t last_clock_ns = 0;   // of its newest sample: idle for `expire`, it starts anew
+  uint64_t last_arrival = 0;   // a line counts once
+  uint32_t users = 0;          // groups that point here
+};
+
+// The fields of one output measurement of one rule, with their programs. Ids are dense.
+struct FieldSpace {
+  std::string measurement;  // output
+  std::vector<std::unique_ptr<FieldProgram>> programs;
+  std::unordered_map<std::string, uint32_t> ids;
+
+  uint32_t id_of(const Rule& rule, std::string_view field);
+};
+
+class Group {
+ public:
+  // `tags`: all tags of the results, sorted (those that stay and the rule's own).
+  Group(RuleEpoch& epoch, FieldSpace& space, const std::vector<Tag>& tags, uint64_t hash);
+  ~Group();
+  Group(const Group&) = delete;
+  Group& operator=(const Group&) = delete;
+
+  struct Slot {
+    FieldProgram* program;
+    uint32_t id;
+    uint32_t line;  // within a pane's block
+    RunningTotal* total;
+  };
+  static constexpr uint16_t kNoSlot = 0xffff;
+
+  RuleEpoch& epoch;
+  FieldSpace& space;
+  uint64_t hash;            // of measurement and tags: its identity, alike in all rules
+  uint64_t written = 0;     // the epoch's freezes up to this one are rendered
+  uint32_t series = 0;      // input series that point here
+  uint32_t changed = 0;     // number of the checkpoint in which it last changed
+  bool overflow = false;    // the one that others fold into
+  bool contested = false;   // another rule writes the same series
+
+  // The slot of a field, kNoSlot if the group has not seen it yet.
+  uint16_t slot_of(uint32_t id) const {
+    if (id < near_.size()) return near_[id];
+    if (far_.empty()) return kNoSlot;
+    auto it = far_.find(id);
+    return it == far_.end() ? kNoSlot : it->second;
+  }
+  uint16_t add_slot(uint32_t id, PanePool& pool);
+  const Slot& slot(uint16_t index) const { return slots_[index]; }
+  void set_total(uint16_t index, RunningTotal* total) { slots_[index].total = total, total->users++; }
+  const std::vector<Slot>& slots() const { return slots_; }
+  const std::vector<uint16_t>& by_name() const { return by_name_; }  // slots in order of their fields' names
+
+  // The pane of that number, or null.
+  Pane* find_pane(int64_t number) {
+    if (hot_ && hot_->number == number) return hot_;
+    return find_cold_pane(number);
+  }
+  Pane* add_pane(int64_t number, PanePool& pool);
+  const std::vector<Pane*>& panes() const { return panes_; }  // by number
+  void drop_panes_before(int64_t number, PanePool& pool);
+  void drop_all_panes(PanePool& pool) { drop_panes_before(INT64_MAX, pool); }
+  bool active() const { return !panes_.empty(); }
+
+  // `measurement,tag=value,...`, ready for output; the second with the tags `le` and `limpet_incomplete` in their places (empty: without).
+  const std::string& prefix() const { return prefix_; }
+  std::string prefix_with(std::string_view le, std::string_view incomplete) const;
+  size_t bytes() const;
+
+  std::vector<int64_t> to_correct;  // windows to be emitted again with the next correction
+
+ private:
+  Pane* find_cold_pane(int64_t number);
+  void grow_panes(PanePool& pool);
+  void construct(Pane& pane, size_t first_slot);
+  void destroy(Pane& pane);
+
+  std::vector<Pane*> panes_;
+  Pane* hot_ = nullptr;
+  std::vector<uint16_t> near_;  // id -> slot, for small ids
+  std::vector<Slot> slots_;
+  std::vector<uint16_t> by_name_;
+  uint32_t lines_ = 0;
+  std::unordered_map<uint32_t, uint16_t> far_;
+  std::string prefix_;
+  uint32_t le_at_ = 0, incomplete_at_ = 0;  // where in prefix_ these tags belong
+};
+
+}  // namespace limpet

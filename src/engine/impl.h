@@ -1,0 +1,186 @@
+// The engine's parts and state, shared by the files that implement it:
+//   ingest.cpp       bytes -> lines -> samples -> panes: the hot path
+//   first_sight.cpp  series -> decision -> groups, at first sight and after a reload
+//   windows.cpp      which windows a sample counts in; freezing; what is kept how long
+//   emission.cpp     frozen windows -> result lines
+//   reload.cpp       rules -> rules in force
+#pragma once
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/contest.h"
+#include "engine/decision.h"
+#include "engine/engine.h"
+#include "engine/rule_state.h"
+#include "engine/series.h"
+#include "lineproto/fields.h"
+
+namespace limpet {
+
+// A field of the line at hand that some rule takes.
+struct Item {
+  uint32_t first_target = 0;
+  uint16_t targets = 0;
+  ScannedValue value;
+};
+
+// What a rule in force makes of the line at hand; found out when its first field comes.
+struct TakeLine {
+  enum class Status : uint8_t { kUnknown, kOpen, kLate, kFuture, kOutside };
+  Status status = Status::kUnknown;
+  Group* group = nullptr;
+  Pane* pane = nullptr;
+  int64_t pane_number = 0;
+  int64_t missed = 0;            // windows
+  double lateness_s = 0;         // grace that the line would have needed to be in all its windows
+  uint64_t samples = 0;
+  bool folded = false;
+};
+
+// What happens to the line itself.
+struct LineFate {
+  bool taken = false;
+  bool dropped = false;          // a rule that takes it has drop_original
+  bool all_late = true;          // in every rule that takes it
+  bool pass_late = false;        // and one of them passes such lines on
+  RuleEpoch* dropper = nullptr;
+};
+
+struct Engine::Impl {
+  Impl(EngineOptions options, Log& log);
+  ~Impl();
+
+  // ingest.cpp
+  struct Line {
+    const char* begin;
+    const char* head_end;
+    const char* end;  // its '\n'
+    HeadHash hash;
+    Series* series;
+    bool odd;         // for the full parser
+  };
+  IngestResult ingest(const Block& block);
+  size_t split(const Block& block, const char*& p, const char* end, Line* lines, IngestResult& result);
+  void find_series(Line* lines, size_t count);
+  void apply_line(const Line& line, const Block& block, IngestResult& result);
+  bool scan_fields(const Line& line, Decision& decision, int64_t& time, bool& has_time, const char*& fields_end);
+  void apply_odd_line(const Line& line, const Block& block, IngestResult& result);
+  bool line_time(int64_t scanned, bool has_time, Precision precision, int64_t& time_ns);
+  void apply_samples(Series& series, int64_t time_ns, LineFate& fate);
+  bool apply_target(Series& series, const Target& target, TakeLine& take, Sample& sample);
+  void count_step(Series& series, const Target& target, TakeLine& take, Sample& sample);
+  void finish_line(const LineFate& fate, const Line& line, const Block& block, const char* fields_end, int64_t time_ns, bool has_time);
+  void write_back(const Line& line, const Block& block, const char* fields_end, int64_t time_ns, bool has_time);
+  void note_bad(IngestResult& result, const Line& line, ParseError error);
+  void to_sample(const ScannedValue& value, Sample& sample);
+
+  // first_sight.cpp
+  Series* see(const Line& line);                                  // null: odd
+  Series* see(const HeadHash* raw, const Head& head, std::string_view raw_bytes);
+  void decide(Series& series, const Head& head);
+  Decision& decision_for(const Head& head);
+  Group& group_for(RuleEpoch& epoch, FieldSpace& space, std::vector<Tag> tags);
+  Group& overflow_group(RuleEpoch& epoch, FieldSpace& space);
+  uint16_t slot_for(Group& group, uint32_t id);
+  CounterEntry& counter_for(Series& series, const Target& target, RuleState& state, uint64_t& key);
+  void release(Series& series);
+  void undecide_all();
+  void sweep();
+
+  // windows.cpp
+  void set_clock(int64_t now_ns);
+  void advance();
+  void place(RuleEpoch& epoch, Group* group, int64_t time_ns, TakeLine& take);
+  bool place_surely(RuleEpoch& epoch, int64_t time_ns, TakeLine& take);
+  void place_with_care(RuleEpoch& epoch, int64_t time_ns, TakeLine& take);
+  void remember_sure_range(RuleEpoch& epoch);
+  bool mark_corrections(RuleEpoch& epoch, Group& group, const TakeLine& take);
+  void enter(RuleEpoch& epoch, TakeLine& take);
+  Group* fold_if_full(RuleEpoch& epoch, Group* group, TakeLine& take);
+  int64_t next_window(const RuleEpoch& epoch) const;
+  int64_t next_due(const RuleEpoch& epoch) const;
+  void find_next_due();
+  void freeze(RuleEpoch& epoch, int64_t window, bool cut_short);
+  void freeze_corrections(RuleEpoch& epoch);
+  void begin_scan(RuleEpoch& epoch);
+  void free_panes(RuleEpoch& epoch, Group& group);
+  void stop(StopMode mode);
+  void retire_epochs();
+
+  // emission.cpp
+  size_t emit(size_t lines_max);
+  void settle(Group& group);
+  void render(Group& group, const Freeze& freeze, int64_t window);
+  bool holds_samples(const Group& group, int64_t window) const;
+  size_t scan_some(RuleEpoch& epoch, size_t lines_max);
+
+  void note_incomplete(RuleEpoch& epoch);
+  void add_result_fields(const Group& group, int64_t window, std::set<std::string>& out) const;
+
+  // contest.cpp
+  void note_writer(Group& group);
+  void forget_writer(Group& group);
+  void forget_writers(const RuleEpoch& epoch);
+  int64_t window_stamped(const RuleEpoch& epoch, int64_t stamp_ns) const;
+  bool superseded(const Group& group, int64_t stamp_ns) const;
+  Contest contest_of(const Group& group, int64_t stamp_ns);
+
+  // reload.cpp
+  std::vector<PlannedChange> set_rules(std::shared_ptr<const RuleSet> next);
+  RuleEpoch& add_epoch(RuleState& state, const std::shared_ptr<const RuleSet>& rules, const Rule& rule);
+  RuleState& state_of(const std::string& name);
+  void match(std::string_view name, const std::vector<Tag>& tags, std::vector<RuleEpoch*>& out);
+
+  size_t state_bytes(const Group& group) const;
+  const Ledger& refreshed_ledger();
+  EngineGauges gauges() const;
+
+  EngineOptions options;
+  Log& log;
+  Ledger ledger;
+  int64_t clock_ns = 0;
+  bool has_clock = false;
+  uint64_t arrival = 0;                        // of the line at hand
+  int64_t next_due_ns = WindowClock::kNever;   // when advance() has something to do
+  uint32_t checkpoint = 0;
+  uint64_t results_written = 0;
+
+  // One rule set with those of its rules that are in force: the current one last, before it those that still have windows to finish.
+  struct Generation {
+    std::shared_ptr<const RuleSet> rules;
+    std::vector<RuleEpoch*> epochs;  // by index of the rule; null: not (or no longer) in force by this set
+  };
+  std::vector<Generation> generations;
+  std::shared_ptr<const RuleSet> rules;
+  std::vector<std::unique_ptr<RuleState>> states;
+  std::unordered_map<std::string, RuleState*> states_by_name;
+  std::vector<RuleEpoch*> epochs;  // all, in order of rules, older definitions first
+
+  SeriesTable series;
+  std::unordered_map<std::string, std::unique_ptr<Decision>> decisions;
+  Decision undecided;
+  PanePool pool;
+  int64_t swept_ns = 0;
+  bool sweep_due = false;
+  uint64_t sweeps = 0;
+
+  std::vector<Item> items;
+  uint64_t unused_fields = 0;  // of the line at hand
+  std::vector<TakeLine> takes;
+  std::string scratch;
+  std::vector<RuleEpoch*> matched;
+  std::vector<uint32_t> matched_indexes;
+
+  Contests contests;
+  std::string scratch_results;  // of rules in preview
+
+  std::string results;
+  std::string written_back;
+};
+
+}  // namespace limpet
