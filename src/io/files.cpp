@@ -1,0 +1,95 @@
+#include "io/files.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <glob.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "io/unique_fd.h"
+
+namespace limpet {
+namespace {
+
+std::unexpected<std::string> failure(const std::string& path) { return std::unexpected(fmt::format("{}: {}", path, strerror(errno))); }
+
+bool write_all(int fd, std::string_view bytes) {
+  while (!bytes.empty()) {
+    ssize_t n = ::write(fd, bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return false;
+    bytes.remove_prefix(static_cast<size_t>(n));
+  }
+  return true;
+}
+
+bool is_directory(const std::string& path) {
+  struct stat s{};
+  return ::stat(path.c_str(), &s) == 0 && S_ISDIR(s.st_mode);
+}
+
+}  // namespace
+
+std::expected<std::string, std::string> read_file(const std::string& path, size_t bytes_max) {
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return failure(path);
+  std::string text;
+  char chunk[64 * 1024];
+  for (;;) {
+    ssize_t n = ::read(fd.get(), chunk, sizeof chunk);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return failure(path);
+    if (n == 0) return text;
+    text.append(chunk, static_cast<size_t>(n));
+    if (text.size() > bytes_max) return std::unexpected(fmt::format("{}: the file is longer than {} bytes", path, bytes_max));
+  }
+}
+
+std::expected<void, std::string> write_file_atomic(const std::string& path, std::string_view content) {
+  std::string temporary = path + ".tmp";
+  {
+    UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644));
+    if (!fd) return failure(temporary);
+    if (!write_all(fd.get(), content) || ::fsync(fd.get()) != 0) return failure(temporary);
+  }
+  if (::rename(temporary.c_str(), path.c_str()) != 0) return failure(path);
+  UniqueFd directory(::open(directory_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory || ::fsync(directory.get()) != 0) return failure(directory_of(path));
+  return {};
+}
+
+std::vector<std::string> expand_globs(const std::vector<std::string>& patterns, const std::string& directory) {
+  std::vector<std::string> files;
+  for (const std::string& pattern : patterns) {
+    std::string full = join_path(directory, pattern);
+    if (pattern.find_first_of("*?[") == pattern.npos) {
+      files.push_back(full);
+      continue;
+    }
+    glob_t found{};
+    if (::glob(full.c_str(), 0, nullptr, &found) == 0)
+      for (size_t i = 0; i < found.gl_pathc; i++)
+        if (!is_directory(found.gl_pathv[i])) files.emplace_back(found.gl_pathv[i]);
+    ::globfree(&found);
+  }
+  std::sort(files.begin(), files.end());
+  files.erase(std::unique(files.begin(), files.end()), files.end());
+  return files;
+}
+
+std::string directory_of(const std::string& path) {
+  size_t slash = path.rfind('/');
+  if (slash == path.npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+std::string join_path(const std::string& directory, const std::string& path) {
+  if (directory.empty() || directory == "." || path.starts_with('/')) return path;
+  return directory.ends_with('/') ? directory + path : directory + "/" + path;
+}
+
+}  // namespace limpet
