@@ -10,6 +10,7 @@
 #include <limits>
 #include <vector>
 
+#include "base/int128.h"
 #include "base/time.h"
 #include "rules/rule.h"
 
@@ -82,8 +83,8 @@ class WindowClock {
 
  private:
   int64_t scaled(int64_t n, int64_t plus) const {
-    __int128 v = static_cast<__int128>(n) * every_ns_ + plus;
-    constexpr __int128 kLow = std::numeric_limits<int64_t>::min(), kHigh = std::numeric_limits<int64_t>::max();
+    int128 v = static_cast<int128>(n) * every_ns_ + plus;
+    constexpr int128 kLow = std::numeric_limits<int64_t>::min(), kHigh = std::numeric_limits<int64_t>::max();
     return static_cast<int64_t>(std::clamp(v, kLow, kHigh));
   }
   static int64_t sub(int64_t a, int64_t b) {

@@ -65,6 +65,8 @@ struct PlannedChange {
 };
 // In order of the new rules, then those that end in order of the old ones.
 std::vector<PlannedChange> plan_changes(const RuleSet& before, const RuleSet& after);
+// One line a rule, as the log and `limpet check --against` show it.
+std::string render_plan(const std::vector<PlannedChange>& plan);
 Change compare_rules(const Rule& before, const Rule& after, std::string* detail = nullptr);
 
 }  // namespace limpet

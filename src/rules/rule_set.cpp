@@ -1,0 +1,214 @@
+#include "rules/rule_set.h"
+
+#include <algorithm>
+#include <set>
+#include <sstream>
+#include <unordered_map>
+
+#include "base/hash.h"
+#include "base/limits.h"
+#include "rules/build.h"
+#include "rules/duration.h"
+
+namespace limpet {
+namespace {
+
+constexpr std::string_view kGlobLetters = "*?[{\\";
+
+// Rules that share a condition on the name, told apart further by a literal value of a tag where they ask for one.
+struct Bucket {
+  std::vector<uint32_t> always;
+  std::unordered_map<std::string, std::vector<uint32_t>> by_tag;  // "key\0value"
+
+  void add(const Rule& rule, uint32_t index) {
+    const auto& tagpass = rule.selector.tagpass;
+    bool literal = !tagpass.empty() && std::all_of(tagpass.begin(), tagpass.end(), [](const auto& t) { return t.second.is_literal(); });
+    if (!literal) return always.push_back(index);
+    for (const auto& [key, filter] : tagpass)
+      for (const std::string& value : filter.patterns()) by_tag[key + '\0' + value].push_back(index);
+  }
+  void collect(const std::vector<Tag>& tags, std::vector<uint32_t>& out) const {
+    out.insert(out.end(), always.begin(), always.end());
+    if (by_tag.empty()) return;
+    for (const auto& [key, value] : tags)
+      if (auto it = by_tag.find(key + '\0' + value); it != by_tag.end()) out.insert(out.end(), it->second.begin(), it->second.end());
+  }
+};
+
+std::string join(const std::vector<std::string>& list) {
+  std::string out;
+  for (const std::string& s : list) (out.empty() ? out : out += ',') += s;
+  return out;
+}
+
+// A rule in a canonical text, key by key: what is compared and hashed.
+std::vector<std::pair<std::string, std::string>> rendered(const Rule& r) {
+  auto tags = [](const auto& list) {
+    std::string out;
+    for (const auto& [key, filter] : list) out += key + "=[" + join(filter.patterns()) + "]";
+    return out;
+  };
+  std::string constant, fields;
+  for (const auto& [key, value] : r.tags) constant += key + "=" + value + ";";
+  for (const FieldFunctions& f : r.fields) {
+    fields += f.pattern + "=";
+    for (const FunctionSpec& s : f.functions) fields += s.text + ";";
+  }
+  auto number = [](auto v) { return std::to_string(static_cast<int64_t>(v)); };
+  return {{"namepass", join(r.selector.namepass.patterns())},
+          {"namedrop", join(r.selector.namedrop.patterns())},
+          {"tagpass", tags(r.selector.tagpass)},
+          {"tagdrop", tags(r.selector.tagdrop)},
+          {"fieldinclude", join(r.fieldinclude.patterns())},
+          {"fieldexclude", join(r.fieldexclude.patterns())},
+          {r.grouping == Grouping::kBy ? "by" : "without", number(r.grouping) + join(r.grouping_tags.patterns())},
+          {"period", number(r.period_ns)},
+          {"every", number(r.every_ns)},
+          {"grace", number(r.grace_ns)},
+          {"drop_original", number(r.drop_original)},
+          {"enabled", number(r.mode)},
+          {"fields", fields},
+          {"measurement", r.measurement},
+          {"tags", constant},
+          {"field_name", r.field_name},
+          {"timestamp", number(r.timestamp)},
+          {"late", number(r.late)},
+          {"late_limit", number(r.late_limit_ns)},
+          {"future_limit", number(r.future_limit_ns)},
+          {"incomplete", number(r.incomplete)},
+          {"baseline", number(r.baseline_ns)},
+          {"first", number(r.first)},
+          {"expire", number(r.expire_ns)},
+          {"shard_by", r.shard_by ? "=" + join(*r.shard_by) : ""},
+          {"shard_name", r.shard_name.value_or("")},
+          {"max_groups", number(r.max_groups)}};
+}
+
+bool is_live(std::string_view key) { return key == "grace" || key == "late" || key == "drop_original" || key == "max_groups"; }
+
+}  // namespace
+
+struct RuleSet::Index {
+  std::unordered_map<std::string, Bucket> by_name;
+  std::unordered_map<std::string, Bucket> by_prefix;  // of globs
+  std::set<size_t> prefix_sizes;
+  Bucket any;
+
+  void add(const Rule& rule, uint32_t index) {
+    const Filter& names = rule.selector.namepass;
+    if (names.empty()) return any.add(rule, index);
+    if (names.is_literal()) {
+      std::set<std::string> distinct(names.patterns().begin(), names.patterns().end());
+      for (const std::string& name : distinct) by_name[name].add(rule, index);
+      return;
+    }
+    std::set<std::string> prefixes;
+    for (const std::string& pattern : names.patterns()) {
+      // A list of globs is joined with commas: a comma within a pattern parts it in two.
+      if (names.patterns().size() > 1 && pattern.find(',') != pattern.npos) return any.add(rule, index);
+      prefixes.insert(pattern.substr(0, pattern.find_first_of(kGlobLetters)));
+    }
+    if (prefixes.contains("")) return any.add(rule, index);
+    for (const std::string& prefix : prefixes) by_prefix[prefix].add(rule, index), prefix_sizes.insert(prefix.size());
+  }
+};
+
+RuleSet::RuleSet() : index_(std::make_unique<Index>()) {}
+RuleSet::~RuleSet() = default;
+
+void RuleSet::match(std::string_view name, const std::vector<Tag>& tags, std::vector<uint32_t>& out) const {
+  std::vector<uint32_t> candidates;
+  index_->any.collect(tags, candidates);
+  if (auto it = index_->by_name.find(std::string(name)); it != index_->by_name.end()) it->second.collect(tags, candidates);
+  for (size_t size : index_->prefix_sizes) {
+    if (size > name.size()) break;
+    auto it = index_->by_prefix.find(std::string(name.substr(0, size)));
+    if (it != index_->by_prefix.end()) it->second.collect(tags, candidates);
+  }
+  std::sort(candidates.begin(), candidates.end());
+  candidates.erase(std::unique(candidates.begin(), candidates.end()), candidates.end());
+  for (uint32_t i : candidates)
+    if (rules_[i].selector.matches(name, tags)) out.push_back(i);
+}
+
+struct RuleSetBuilder {
+  static std::shared_ptr<const RuleSet> build(std::vector<DraftRule>& drafts) {
+    auto set = std::make_shared<RuleSet>();
+    std::string all;
+    for (DraftRule& draft : drafts) {
+      if (draft.rule.mode == RuleMode::kOff) continue;
+      all += draft.rule.name + '\n';
+      for (const auto& [key, value] : rendered(draft.rule)) all += key + '=' + value + '\n';
+      set->rules_.push_back(std::move(draft.rule));
+    }
+    for (uint32_t i = 0; i < set->rules_.size(); i++) set->index_->add(set->rules_[i], i);
+    set->fingerprint_ = hash64(all);
+    return set;
+  }
+};
+
+LoadedRules load_rules(const std::vector<SourceFile>& files) {
+  LoadedRules loaded;
+  std::vector<const SourceFile*> in_order;
+  for (const SourceFile& file : files) in_order.push_back(&file);
+  std::stable_sort(in_order.begin(), in_order.end(), [](const SourceFile* a, const SourceFile* b) { return a->path < b->path; });
+  std::vector<DraftRule> drafts;
+  for (const SourceFile* file : in_order) read_rules_file(*file, drafts, loaded.diagnostics);
+  if (drafts.size() > limits::kRulesMax)
+    loaded.diagnostics.push_back({drafts.back().rule.file, drafts.back().rule.line, 1,
+                                  "more than " + std::to_string(limits::kRulesMax) + " rules", Diagnostic::Severity::kError});
+  check_names(drafts, loaded.diagnostics);
+  for (const DraftRule& draft : drafts) check_result_fields(draft, loaded.diagnostics);
+  if (loaded.diagnostics.empty()) check_collisions(drafts, loaded.diagnostics);
+  check_drops(drafts, loaded.diagnostics);
+  std::stable_sort(loaded.diagnostics.begin(), loaded.diagnostics.end(), [](const Diagnostic& a, const Diagnostic& b) {
+    return std::tie(a.file, a.line, a.column) < std::tie(b.file, b.line, b.column);
+  });
+  bool failed = std::any_of(loaded.diagnostics.begin(), loaded.diagnostics.end(),
+                            [](const Diagnostic& d) { return d.severity == Diagnostic::Severity::kError; });
+  if (!failed) loaded.rules = RuleSetBuilder::build(drafts);
+  return loaded;
+}
+
+Change compare_rules(const Rule& before, const Rule& after, std::string* detail) {
+  auto a = rendered(before), b = rendered(after);
+  Change change = Change::kKept;
+  for (size_t i = 0; i < a.size(); i++) {
+    if (a[i] == b[i]) continue;
+    bool live = is_live(a[i].first);
+    if (change == Change::kKept || !live) change = live ? Change::kLive : Change::kReplaced;
+    if (detail) (detail->empty() ? *detail : *detail += ", ") += b[i].first;
+  }
+  return change;
+}
+
+std::vector<PlannedChange> plan_changes(const RuleSet& before, const RuleSet& after) {
+  std::unordered_map<std::string_view, const Rule*> old;
+  for (const Rule& rule : before.rules()) old[rule.name] = &rule;
+  std::vector<PlannedChange> plan;
+  for (const Rule& rule : after.rules()) {
+    PlannedChange change{rule.name, Change::kNew, {}};
+    if (auto it = old.find(rule.name); it != old.end()) {
+      change.change = compare_rules(*it->second, rule, &change.detail);
+      old.erase(it);
+    }
+    plan.push_back(std::move(change));
+  }
+  for (const Rule& rule : before.rules())
+    if (old.contains(rule.name)) plan.push_back({rule.name, Change::kEnds, {}});
+  return plan;
+}
+
+std::string render_plan(const std::vector<PlannedChange>& plan) {
+  constexpr std::string_view kWords[] = {"kept", "changes at once", "changes over at the next window border", "new, from the next window border on",
+                                         "ends, finishes its windows"};
+  std::string out;
+  for (const PlannedChange& change : plan) {
+    out += change.rule + ": " + std::string(kWords[static_cast<size_t>(change.change)]);
+    if (!change.detail.empty()) out += " (" + change.detail + ")";
+    out += '\n';
+  }
+  return out;
+}
+
+}  // namespace limpet
