@@ -95,17 +95,17 @@ bool Engine::Impl::superseded(const Group& group, int64_t stamp_ns) const {
 
 Contest Engine::Impl::contest_of(const Group& group, int64_t stamp_ns) {
   if (!group.contested || group.epoch.preview()) return {};
-  Contests::Series* series = contests.find(group);
-  if (!series) return {};
+  Contests::Series* shared = contests.find(group);
+  if (!shared) return {};
   std::set<std::string> reserved;
-  for (const Group* rival : series->groups) {
+  for (const Group* rival : shared->groups) {
     if (rival->epoch.state.order >= group.epoch.state.order || rival->epoch.preview()) continue;
     int64_t window = window_stamped(rival->epoch, stamp_ns);
     if (window == WindowClock::kNever || rival->epoch.windows.emitted(window) || !holds_samples(*rival, window)) continue;
     add_result_fields(*rival, window, reserved);
   }
-  auto& written = series->written[stamp_ns];
-  if (series->written.size() > kTimesRemembered) series->written.erase(series->written.begin());
+  auto& written = shared->written[stamp_ns];
+  if (shared->written.size() > kTimesRemembered) shared->written.erase(shared->written.begin());
   return Contest(written, std::move(reserved));
 }
 

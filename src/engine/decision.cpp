@@ -8,8 +8,23 @@ namespace {
 constexpr size_t kFirstSlots = 16;
 }
 
-Decision::Decision(std::string measurement, std::vector<Take> takes, Dialect dialect)
-    : measurement_(std::move(measurement)), takes_(std::move(takes)), dialect_(dialect), table_(kFirstSlots), mask_(kFirstSlots - 1), shift_(60) {}
+Decision::Decision(std::string measurement, std::vector<RuleEpoch*> matching, Dialect dialect)
+    : measurement_(std::move(measurement)),
+      matching_(std::move(matching)),
+      take_of_(matching_.size(), kNoTake),
+      dialect_(dialect),
+      table_(kFirstSlots),
+      mask_(kFirstSlots - 1),
+      shift_(60) {}
+
+uint16_t Decision::take(size_t matching) {
+  uint16_t& index = take_of_[matching];
+  if (index == kNoTake) {
+    index = static_cast<uint16_t>(takes_.size());
+    takes_.push_back({matching_[matching], &matching_[matching]->space_of(measurement_)});
+  }
+  return index;
+}
 
 // A name is plain if it stands in a line as it is: the parser itself is asked.
 bool Decision::is_plain(std::string_view name) const {
@@ -23,18 +38,18 @@ FieldEntry Decision::make(const std::string& name) {
   entry.size = static_cast<uint32_t>(name.size());
   std::memcpy(entry.first16, name.data(), std::min<size_t>(name.size(), 16));
   entry.first_target = static_cast<uint32_t>(targets_.size());
-  for (uint16_t t = 0; t < takes_.size(); t++) {
-    const Take& take = takes_[t];
-    if (!take.epoch->rule->takes_field(name)) continue;
+  for (size_t m = 0; m < matching_.size(); m++) {
+    RuleEpoch& epoch = *matching_[m];
+    if (!epoch.rule->takes_field(name)) continue;
     Target target;
-    target.id = take.space->id_of(*take.epoch->rule, name);
-    target.program = take.space->programs[target.id].get();
-    if (target.program->functions.empty()) continue;
-    target.take = t;
+    target.take = take(m);
+    FieldSpace& space = *takes_[target.take].space;
+    target.id = space.id_of(*epoch.rule, name);
+    target.program = space.programs[target.id].get();
     if (target.program->has_counter) target.counter = counters_++;
     if (entry.targets > 0) {
       Target& previous = targets_.back();
-      previous.same_state_as_next = &takes_[previous.take].epoch->state == &take.epoch->state;
+      previous.same_state_as_next = &takes_[previous.take].epoch->state == &epoch.state;
       if (previous.same_state_as_next && previous.program->has_counter && target.program->has_counter) {
         target.counter = previous.counter;  // one last value, whichever definition asks
         counters_--;

@@ -15,11 +15,10 @@
 
 namespace limpet {
 
-// One rule in force that matches.
+// One rule in force that matches, and takes at least one field that was seen.
 struct Take {
   RuleEpoch* epoch = nullptr;
   FieldSpace* space = nullptr;
-  bool same_state_as_next = false;  // the next take is a later definition of the same rule
 };
 
 // One program that takes a field.
@@ -42,11 +41,13 @@ struct FieldEntry {
 
 class Decision {
  public:
-  Decision(std::string measurement, std::vector<Take> takes, Dialect dialect);
+  // `matching`: all rules in force whose selectors match, definitions of one rule side by side.
+  Decision(std::string measurement, std::vector<RuleEpoch*> matching, Dialect dialect);
   Decision(const Decision&) = delete;
   Decision& operator=(const Decision&) = delete;
 
   const std::string& measurement() const { return measurement_; }
+  // Grows when a field comes that a rule takes which took none before: series then need the groups of the further takes.
   const std::vector<Take>& takes() const { return takes_; }
   const Target* targets(uint32_t first) const { return targets_.data() + first; }
   uint32_t counters() const { return counters_; }
@@ -71,11 +72,15 @@ class Decision {
   size_t start(const uint64_t key[2], size_t size) const {
     return ((key[0] ^ (key[1] * 0x9E3779B97F4A7C15 + size)) * 0xD6E8FEB86659FD93) >> shift_;
   }
+  static constexpr uint16_t kNoTake = 0xffff;
+  uint16_t take(size_t matching);
   FieldEntry make(const std::string& name);
   void insert_plain(const FieldEntry& entry);
   bool is_plain(std::string_view name) const;
 
   std::string measurement_;
+  std::vector<RuleEpoch*> matching_;
+  std::vector<uint16_t> take_of_;  // by index into matching_; kNoTake: none yet
   std::vector<Take> takes_;
   Dialect dialect_;
   std::vector<Target> targets_;

@@ -73,17 +73,32 @@ Series* Engine::Impl::see(const HeadHash* raw, const Head& head, std::string_vie
 void Engine::Impl::decide(Series& of, const Head& head) {
   of.decision = &decision_for(head);
   of.last_seen_s = static_cast<uint32_t>(clock_ns / kSecondNs);
+  resolve(of, head);
+}
+
+// Finds the groups of the takes that came since the series was decided.
+void Engine::Impl::resolve(Series& of, const Head& head) {
   const auto& all = of.decision->takes();
-  of.more_groups = all.size() > 1 ? std::make_unique<Group*[]>(all.size() - 1) : nullptr;
-  for (size_t i = 0; i < all.size(); i++) {
-    std::vector<Tag> tags = all[i].epoch->rule->kept_tags(head.tags);
-    const auto& own = all[i].epoch->rule->tags;
-    tags.insert(tags.end(), own.begin(), own.end());
-    std::sort(tags.begin(), tags.end());
-    Group& group = group_for(*all[i].epoch, *all[i].space, std::move(tags));
-    group.series++;
-    of.group(i) = &group;
+  if (of.resolved == all.size()) return;
+  if (all.size() > 1) {
+    auto more = std::make_unique<Group*[]>(all.size() - 1);
+    if (of.resolved > 1) std::copy_n(of.more_groups.get(), of.resolved - 1, more.get());
+    of.more_groups = std::move(more);
   }
+  for (; of.resolved < all.size(); of.resolved++) {
+    const Take& take = all[of.resolved];
+    std::vector<Tag> tags = take.epoch->rule->kept_tags(head.tags);
+    tags.insert(tags.end(), take.epoch->rule->tags.begin(), take.epoch->rule->tags.end());
+    std::sort(tags.begin(), tags.end());
+    Group& group = group_for(*take.epoch, *take.space, tags);
+    group.series++;
+    of.group(of.resolved) = &group;
+  }
+}
+
+void Engine::Impl::resolve(Series& of, const Line& line) {
+  auto head = parse_head({line.begin, static_cast<size_t>(line.end - line.begin)}, options.dialect);
+  resolve(of, *head);
 }
 
 Decision& Engine::Impl::decision_for(const Head& head) {
@@ -92,16 +107,11 @@ Decision& Engine::Impl::decision_for(const Head& head) {
   std::string key = head.name;
   for (RuleEpoch* epoch : matched) key.append(1, '\0').append(reinterpret_cast<const char*>(&epoch), sizeof epoch);
   auto& decision = decisions[key];
-  if (!decision) {
-    std::vector<Take> all;
-    for (RuleEpoch* epoch : matched) all.push_back({epoch, &epoch->space_of(head.name), false});
-    for (size_t i = 0; i + 1 < all.size(); i++) all[i].same_state_as_next = &all[i].epoch->state == &all[i + 1].epoch->state;
-    decision = std::make_unique<Decision>(head.name, std::move(all), options.dialect);
-  }
+  if (!decision) decision = std::make_unique<Decision>(head.name, matched, options.dialect);
   return *decision;
 }
 
-Group& Engine::Impl::group_for(RuleEpoch& epoch, FieldSpace& space, std::vector<Tag> tags) {
+Group& Engine::Impl::group_for(RuleEpoch& epoch, FieldSpace& space, const std::vector<Tag>& tags) {
   auto group = std::make_unique<Group>(epoch, space, tags, 0);
   auto it = epoch.by_prefix.find(group->prefix());
   if (it != epoch.by_prefix.end()) return *it->second;
@@ -118,7 +128,7 @@ Group& Engine::Impl::overflow_group(RuleEpoch& epoch, FieldSpace& space) {
   std::vector<Tag> tags = epoch.rule->tags;
   tags.emplace_back("limpet_overflow", options.pod);
   std::sort(tags.begin(), tags.end());
-  Group& group = group_for(epoch, space, std::move(tags));
+  Group& group = group_for(epoch, space, tags);
   group.overflow = true;
   return group;
 }
@@ -145,7 +155,8 @@ CounterEntry& Engine::Impl::counter_for(Series& of, const Target& target, RuleSt
 }
 
 void Engine::Impl::release(Series& of) {
-  for (size_t i = 0; i < of.decision->takes().size(); i++) of.group(i)->series--;
+  for (size_t i = 0; i < of.resolved; i++) of.group(i)->series--;
+  of.resolved = 0;
   if (of.counters)
     for (CounterEntry* entry : *of.counters)
       if (entry) entry->users--;
@@ -169,19 +180,16 @@ namespace {
 void sweep_counters(RuleState& state, int64_t clock_ns) {
   if (state.epochs.empty()) return;
   int64_t expire_ns = state.epochs.back()->rule->expire_ns;
-  for (auto it = state.counters.begin(); it != state.counters.end();) {
-    const CounterEntry& entry = *it->second;
-    if (entry.users > 0 || clock_ns - entry.last_clock_ns < expire_ns) {
-      ++it;
-      continue;
-    }
-    state.freed_counters[it->first] = entry.last_clock_ns + expire_ns;
-    state.counters.erase(it++);
-  }
-  for (auto it = state.freed_counters.begin(); it != state.freed_counters.end();)
-    clock_ns - it->second >= kFreedCountersKeptNs ? state.freed_counters.erase(it++) : ++it;
-  for (auto it = state.totals.begin(); it != state.totals.end();)
-    it->second->users == 0 && clock_ns - it->second->last_clock_ns >= expire_ns ? state.totals.erase(it++) : ++it;
+  boost::unordered::erase_if(state.counters, [&](const auto& counter) {
+    const CounterEntry& entry = *counter.second;
+    if (entry.users > 0 || clock_ns - entry.last_clock_ns < expire_ns) return false;
+    state.freed_counters[counter.first] = entry.last_clock_ns + expire_ns;
+    return true;
+  });
+  boost::unordered::erase_if(state.freed_counters, [&](const auto& freed) { return clock_ns - freed.second >= kFreedCountersKeptNs; });
+  boost::unordered::erase_if(state.totals, [&](const auto& total) {
+    return total.second->users == 0 && clock_ns - total.second->last_clock_ns >= expire_ns;
+  });
 }
 
 }  // namespace

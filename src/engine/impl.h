@@ -83,8 +83,10 @@ struct Engine::Impl {
   Series* see(const Line& line);                                  // null: odd
   Series* see(const HeadHash* raw, const Head& head, std::string_view raw_bytes);
   void decide(Series& series, const Head& head);
+  void resolve(Series& series, const Head& head);
+  void resolve(Series& series, const Line& line);
   Decision& decision_for(const Head& head);
-  Group& group_for(RuleEpoch& epoch, FieldSpace& space, std::vector<Tag> tags);
+  Group& group_for(RuleEpoch& epoch, FieldSpace& space, const std::vector<Tag>& tags);
   Group& overflow_group(RuleEpoch& epoch, FieldSpace& space);
   uint16_t slot_for(Group& group, uint32_t id);
   CounterEntry& counter_for(Series& series, const Target& target, RuleState& state, uint64_t& key);

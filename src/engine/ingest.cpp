@@ -152,6 +152,7 @@ void Engine::Impl::apply_line(const Line& line, const Block& block, IngestResult
   const char* fields_end = nullptr;
   if (!scan_fields(line, *found->decision, scanned, has_time, fields_end)) return apply_odd_line(line, block, result);
   if (!line_time(scanned, has_time, block.precision, time_ns)) return apply_odd_line(line, block, result);
+  if (found->resolved < found->decision->takes().size()) resolve(*found, line);
   result.lines++;
   result.first_bad_line += result.bad == 0;
   ledger.lines.read++;
@@ -199,6 +200,7 @@ void Engine::Impl::apply_odd_line(const Line& line, const Block& block, IngestRe
       }
     }
   }
+  resolve(*found, head);
   result.lines++;
   ledger.lines.read++;
   LineFate fate;

@@ -17,8 +17,9 @@ RuleEpoch& Engine::Impl::add_epoch(RuleState& state, const std::shared_ptr<const
 }
 
 std::vector<PlannedChange> Engine::Impl::set_rules(std::shared_ptr<const RuleSet> next) {
+  static const RuleSet kNoRules;
   bool reload = rules != nullptr;
-  std::vector<PlannedChange> plan = plan_changes(reload ? *rules : RuleSet(), *next);
+  std::vector<PlannedChange> plan = plan_changes(reload ? *rules : kNoRules, *next);
   Generation generation{next, {}};
   for (size_t i = 0; i < next->rules().size(); i++) {
     const Rule& rule = next->rules()[i];

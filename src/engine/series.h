@@ -16,10 +16,10 @@ namespace limpet {
 struct Series {
   uint64_t hash = 0;              // of its identity: measurement and sorted tags, unescaped
   Decision* decision = nullptr;   // null: free
-  uint32_t generation = 0;        // of the rules when it was decided
   uint32_t last_seen_s = 0;       // by the engine's clock
   uint32_t links = 0;             // slots that point here
   uint32_t index = 0;             // its own
+  uint32_t resolved = 0;          // takes of the decision whose groups are known
   Group* first_group = nullptr;   // of take 0
   std::unique_ptr<Group*[]> more_groups;                  // of takes 1, 2, ...
   std::unique_ptr<std::vector<CounterEntry*>> counters;   // by Target::counter, null until needed
