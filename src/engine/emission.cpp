@@ -172,7 +172,8 @@ void Engine::Impl::render(Group& group, const Freeze& freeze, int64_t window) {
       if (function.kind == FunctionKind::kHistogram || function.kind == FunctionKind::kHistogramBounds) {
         for_each_bucket(function, program, field, [&](std::string_view le, uint64_t count) {
           if (contest.taken(program.names[f], le)) return void(counts.collisions++);
-          LineWriter bucket(bucket_lines, group.prefix_with(le, tag), stamp);
+          std::string with_le = group.prefix_with(le, tag);
+          LineWriter bucket(bucket_lines, with_le, stamp);
           bucket.field(program.names[f], static_cast<int64_t>(count));
           buckets += bucket.close();
         });

@@ -1,0 +1,19 @@
+// The one executable: a list of commands, each in a file of its own.
+#include <CLI/CLI.hpp>
+
+#include "plugin/replay_command.h"
+
+int main(int argc, char** argv) {
+  CLI::App app{"Limpet: sticky, loss-free metric aggregation for Telegraf.", "limpet"};
+  app.set_version_flag("--version", "limpet " LIMPET_VERSION);
+  app.set_help_flag("-h,--help", "Print this help and exit");
+  app.set_help_all_flag("--help-all", "Print the help of every command");
+  app.require_subcommand(1);
+  app.footer("`limpet COMMAND --help` explains a command, with examples.");
+
+  int exit_code = 0;
+  limpet::add_replay_command(app, exit_code);
+
+  CLI11_PARSE(app, argc, argv);
+  return exit_code;
+}
