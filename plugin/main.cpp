@@ -1,6 +1,7 @@
 // The one executable: a list of commands, each in a file of its own.
 #include <CLI/CLI.hpp>
 
+#include "plugin/parse_command.h"
 #include "plugin/replay_command.h"
 
 int main(int argc, char** argv) {
@@ -12,6 +13,7 @@ int main(int argc, char** argv) {
   app.footer("`limpet COMMAND --help` explains a command, with examples.");
 
   int exit_code = 0;
+  limpet::add_parse_command(app, exit_code);
   limpet::add_replay_command(app, exit_code);
 
   CLI11_PARSE(app, argc, argv);

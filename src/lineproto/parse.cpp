@@ -186,8 +186,7 @@ LineEnd find_line_end(std::string_view text, Dialect dialect) {
   LineEnd found;
   found.complete = newline != std::string_view::npos;
   found.size = found.next = found.complete ? newline : text.size();
-  if (!found.complete) return found;
-  found.next++;
+  found.next += found.complete;
   if (found.size > 0 && text[found.size - 1] == '\r') found.size--;
   return found;
 }

@@ -169,7 +169,6 @@ bool parse_bool(std::string_view word, Value& out) {
 char strict_escape(char c) {
   switch (c) {
     case 'n': return '\n';
-    case 'r': return '\r';
     case 't': return '\t';
     default: return c == '"' || c == '\\' ? c : '\0';
   }
