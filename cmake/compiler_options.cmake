@@ -14,6 +14,10 @@ target_compile_options(limpet_options INTERFACE -Wall -Wextra -Wpedantic -Wshado
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
   target_compile_options(limpet_options INTERFACE -Wno-restrict)  # g++ 12 sees overlap in every std::string of three parts (GCC bug 105651)
 endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+  # False alarms of g++ 12 inside fmt and std::string (GCC bugs 105329, 105651).
+  target_compile_options(limpet_options INTERFACE -Wno-stringop-overflow -Wno-restrict)
+endif()
 if(LIMPET_WERROR)
   target_compile_options(limpet_options INTERFACE -Werror)
 endif()
