@@ -201,11 +201,12 @@ size_t Engine::Impl::scan_some(RuleEpoch& epoch, size_t lines_max) {
     if (epoch.scan_at >= epoch.groups.size()) epoch.scan_at = 0;
     Group& group = *epoch.groups[epoch.scan_at];
     settle(group);
-    epoch.scan_left--;
     if (group.active() || group.series > 0) {
+      epoch.scan_left--;
       epoch.scan_at++;
       continue;
     }
+    // The last group takes the place of one that goes. It may have been looked at before, so this place does not count as done.
     forget_writer(group);
     epoch.groups[epoch.scan_at] = epoch.groups.back();
     epoch.groups.pop_back();

@@ -101,7 +101,8 @@ struct Engine::Impl {
   bool place_surely(RuleEpoch& epoch, int64_t time_ns, TakeLine& take);
   void place_with_care(RuleEpoch& epoch, int64_t time_ns, TakeLine& take);
   void remember_sure_range(RuleEpoch& epoch);
-  bool mark_corrections(RuleEpoch& epoch, Group& group, const TakeLine& take);
+  bool is_correctable(const RuleEpoch& epoch, int64_t window) const;
+  void mark_corrections(RuleEpoch& epoch, Group& group, const TakeLine& take);
   void enter(RuleEpoch& epoch, TakeLine& take);
   Group* fold_if_full(RuleEpoch& epoch, Group* group, TakeLine& take);
   int64_t next_window(const RuleEpoch& epoch) const;

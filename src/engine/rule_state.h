@@ -63,6 +63,7 @@ struct RuleEpoch {
   boost::unordered_flat_map<uint64_t, int64_t> folded;  // identity of a group folded into the overflow group -> its newest pane
   std::map<int64_t, uint64_t> pane_groups; // pane -> how many groups have it
 
+  int64_t pending_from = INT64_MIN;        // windows before it are closed: what comes late into their panes is not theirs
   std::vector<Freeze> freezes;             // not yet rendered by every group
   uint64_t freeze_number = 0;              // of the newest
   size_t scan_at = 0;                      // the group that is looked at next, in a circle

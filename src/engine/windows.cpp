@@ -28,13 +28,13 @@ void Engine::Impl::advance() {
   find_next_due();
 }
 
-// The lowest window that holds samples and was not emitted; kNever: none.
+// The lowest window that holds samples, was not emitted, and was open when the newest of its panes came; kNever: none.
 int64_t Engine::Impl::next_window(const RuleEpoch& epoch) const {
   const WindowClock& w = epoch.windows;
   for (const auto& [pane, groups] : epoch.pane_groups) {
     int64_t last = std::min(pane + w.panes(), w.last_window());
-    for (int64_t k = std::max(pane + 1, w.first_window()); k <= last; k = w.next_not_emitted(k + 1))
-      if (!w.emitted(k)) return k;
+    int64_t k = w.next_not_emitted(std::max({pane + 1, w.first_window(), epoch.pending_from}));
+    if (k <= last) return k;
   }
   return WindowClock::kNever;
 }
@@ -74,7 +74,9 @@ void Engine::Impl::begin_scan(RuleEpoch& epoch) {
     int64_t middle = low + (high - low) / 2;
     (w.forgotten_ns(middle) > clock_ns ? high : low) = middle;
   }
-  epoch.keep_from_pane = w.forgotten_ns(low) > clock_ns ? low - w.panes() : high - w.panes();
+  epoch.keep_from_pane = (w.forgotten_ns(low) > clock_ns ? low : high) - w.panes();
+  // Where the clock jumped, windows that are due still wait for their turn to freeze.
+  if (int64_t window = next_window(epoch); window != WindowClock::kNever) epoch.keep_from_pane = std::min(epoch.keep_from_pane, window - w.panes());
   epoch.scan_left = epoch.groups.size();
   epoch.next_free_ns = WindowClock::kNever;
   // What this scan will not free: the oldest pane it leaves is looked at when its last window is forgotten.
@@ -113,7 +115,9 @@ void Engine::Impl::place(RuleEpoch& epoch, Group* group, int64_t time_ns, TakeLi
   RuleState& state = epoch.state;
   if (!state.watching) state.watching = true, state.watch_began_ns = clock_ns;
   if (!place_surely(epoch, time_ns, take)) place_with_care(epoch, time_ns, take);
-  if (take.status == TakeLine::Status::kOpen) enter(epoch, take);
+  if (take.status != TakeLine::Status::kOpen) return;
+  enter(epoch, take);
+  if (take.missed > 0 && epoch.rule->late == LatePolicy::kCorrect) mark_corrections(epoch, *take.group, take);
 }
 
 void Engine::Impl::place_with_care(RuleEpoch& epoch, int64_t time_ns, TakeLine& take) {
@@ -132,7 +136,13 @@ void Engine::Impl::place_with_care(RuleEpoch& epoch, int64_t time_ns, TakeLine& 
   take.missed = fate.missed;
   take.status = fate.open > 0 ? Status::kOpen : Status::kLate;
   if (fate.missed == 0) return remember_sure_range(epoch);
-  if (epoch.rule->late == LatePolicy::kCorrect && mark_corrections(epoch, *take.group, take)) take.status = Status::kOpen;
+  if (epoch.rule->late == LatePolicy::kCorrect && is_correctable(epoch, last)) take.status = Status::kOpen;
+}
+
+// Whether a closed window can be emitted again: its panes are kept, and this process holds them whole.
+bool Engine::Impl::is_correctable(const RuleEpoch& epoch, int64_t window) const {
+  bool whole = options.clock == ClockSource::kData || epoch.windows.begin_ns(window) >= options.started.ns;
+  return whole && clock_ns < epoch.windows.forgotten_ns(window);
 }
 
 void Engine::Impl::remember_sure_range(RuleEpoch& epoch) {
@@ -147,16 +157,14 @@ void Engine::Impl::remember_sure_range(RuleEpoch& epoch) {
   epoch.sure_to_ns = std::min(epoch.sure_to_ns, w.end_ns(w.last_window() - w.panes() + 1));
 }
 
-// Notes the windows that a sample missed, to be emitted again with it. False: there is none that still can be.
-bool Engine::Impl::mark_corrections(RuleEpoch& epoch, Group& group, const TakeLine& take) {
+// Notes the windows that a sample missed, to be emitted again with it.
+void Engine::Impl::mark_corrections(RuleEpoch& epoch, Group& group, const TakeLine& take) {
   const WindowClock& w = epoch.windows;
   bool any = false;
-  settle(group);  // what is frozen already goes out without this sample
   int64_t last = std::min(take.pane_number + w.panes(), w.last_window());
   for (int64_t k = std::max(take.pane_number + 1, w.first_window()); k <= last; k++) {
     if (w.open(k, clock_ns)) continue;
-    bool whole = options.clock == ClockSource::kData || w.begin_ns(k) >= options.started.ns;
-    if (!whole || clock_ns >= w.forgotten_ns(k)) {
+    if (!is_correctable(epoch, k)) {
       epoch.state.ledger.uncorrectable++;
       continue;
     }
@@ -169,7 +177,6 @@ bool Engine::Impl::mark_corrections(RuleEpoch& epoch, Group& group, const TakeLi
     epoch.next_correction_ns = w.due_ns(w.first_unclosed(clock_ns));
     next_due_ns = std::min(next_due_ns, epoch.next_correction_ns);
   }
-  return any;
 }
 
 // The group's pane for an open sample; made if need be, in the overflow group where the rule has too many groups.
@@ -185,6 +192,7 @@ void Engine::Impl::enter(RuleEpoch& epoch, TakeLine& take) {
     if (!pane) {
       if (!take.group->active() && !take.group->overflow) epoch.active_groups++;
       pane = take.group->add_pane(take.pane_number, pool);
+      epoch.pending_from = epoch.windows.first_unclosed(clock_ns);
       if (epoch.pane_groups[take.pane_number]++ == 0) next_due_ns = std::min(next_due_ns, next_due(epoch));
     }
   }

@@ -43,7 +43,24 @@ void append_string(std::string& out, std::string_view text) {
 }  // namespace
 
 void append_float(std::string& out, double value) { append_chars(out, value); }
-void append_decimal(std::string& out, double value) { append_chars(out, value, std::chars_format::fixed); }
+
+// std::to_chars would print all digits of a large number, also those that the double does not need: 18446744073709552000 is enough.
+void append_decimal(std::string& out, double value) {
+  char buffer[64];
+  auto r = std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::scientific);
+  std::string_view text(buffer, static_cast<size_t>(r.ptr - buffer));
+  if (text.starts_with('-')) out += '-', text.remove_prefix(1);
+  size_t e = text.find('e');
+  int exponent = 0;
+  std::string_view power = text.substr(e + (text[e + 1] == '+' ? 2 : 1));
+  std::from_chars(power.data(), power.data() + power.size(), exponent);
+  std::string digits(1, text[0]);
+  if (e > 2) digits.append(text.substr(2, e - 2));
+  auto size = static_cast<int>(digits.size());
+  if (exponent < 0) out.append("0.").append(static_cast<size_t>(-exponent - 1), '0').append(digits);
+  else if (exponent >= size - 1) out.append(digits).append(static_cast<size_t>(exponent - size + 1), '0');
+  else out.append(digits, 0, static_cast<size_t>(exponent + 1)).append(".").append(digits, static_cast<size_t>(exponent + 1));
+}
 
 void append_measurement(std::string& out, std::string_view name) {
   size_t at = out.size();

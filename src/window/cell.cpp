@@ -41,6 +41,16 @@ bool add_nested(const FieldProgram& program, WideCell& wide, const Sample& s) {
   return taken;
 }
 
+// Exact beyond 2^53, as the sum is: else their difference, the variance, would be noise.
+void add_square(DoubleDouble& squares, const Number& n) {
+  DoubleDouble exact;
+  n.add_to(exact);
+  squares.add_product(exact.hi, exact.hi);
+  if (exact.lo == 0) return;
+  squares.add_product(2 * exact.hi, exact.lo);
+  squares.add_product(exact.lo, exact.lo);
+}
+
 void add_number(const FieldProgram& program, WideCell& wide, const Sample& s) {
   uint32_t needs = program.needs;
   double v = s.number.as_double();
@@ -145,7 +155,7 @@ bool add_sample(const FieldProgram& program, CoreCell& core, WideCell* wide, con
   bool taken = program.counts_numbers || nested || (program.has_counter && sample.step.counted);
   if (!taken) return false;
   core.add(sample.number);
-  if (program.needs & kNeedSquares) core.squares.add_product(sample.number.as_double(), sample.number.as_double());
+  if (program.needs & kNeedSquares) add_square(core.squares, sample.number);
   if (!wide) return true;
   add_number(program, *wide, sample);
   add_any(program, *wide, sample);

@@ -11,9 +11,12 @@ namespace {
 bool is_whole(const Number& n) { return n.kind != ValueKind::kFloat; }
 int128 whole(const Number& n) { return n.kind == ValueKind::kInt ? static_cast<int128>(n.i) : static_cast<int128>(n.u); }
 
-// A whole, not negative difference of two whole numbers always fits 64 bits without sign.
+// REQUIRES: later >= earlier. Of whole numbers exact, as far as 64 bits hold it: a negative one taken from one beyond 2^63 may not fit.
 Number difference(const Number& later, const Number& earlier) {
-  if (is_whole(later) && is_whole(earlier)) return Number::of(static_cast<uint64_t>(whole(later) - whole(earlier)));
+  if (is_whole(later) && is_whole(earlier)) {
+    int128 d = whole(later) - whole(earlier);
+    return d >> 64 ? Number::of(static_cast<double>(d)) : Number::of(static_cast<uint64_t>(d));
+  }
   return Number::of(later.as_double() - earlier.as_double());
 }
 
