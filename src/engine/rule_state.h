@@ -70,6 +70,7 @@ struct RuleEpoch {
   size_t scan_left = 0;                    // groups to look at until all are rendered and freed of old panes
   int64_t keep_from_pane = INT64_MIN;      // panes before it are needed by no window any more
   int64_t next_correction_ns = WindowClock::kNever;  // when windows already emitted are emitted again
+  int64_t correct_from = INT64_MAX;                  // the lowest of those windows
   int64_t next_free_ns = WindowClock::kNever;        // when the oldest pane is no longer needed
 
   FieldSpace& space_of(std::string_view input_measurement);

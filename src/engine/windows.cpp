@@ -20,9 +20,12 @@ void Engine::Impl::advance() {
     for (RuleEpoch* epoch : epochs)
       if (int64_t d = next_due(*epoch); d < due) first = epoch, due = d;
     if (!first || due > clock_ns) break;
-    if (first->next_correction_ns <= due) freeze_corrections(*first);
-    else if (int64_t window = next_window(*first); first->windows.due_ns(window) <= due) freeze(*first, window, false);
-    if (first->next_free_ns <= clock_ns) begin_scan(*first);
+    int64_t window = next_window(*first);
+    int64_t window_due = window == WindowClock::kNever ? WindowClock::kNever : first->windows.due_ns(window);
+    // What is to be written goes first, whatever could be freed already.
+    if (first->next_correction_ns <= std::min(clock_ns, window_due)) freeze_corrections(*first);
+    else if (window_due <= clock_ns) freeze(*first, window, false);
+    else begin_scan(*first);
     if (options.clock == ClockSource::kData) emit(SIZE_MAX);
   }
   find_next_due();
@@ -61,6 +64,7 @@ void Engine::Impl::freeze(RuleEpoch& epoch, int64_t window, bool cut_short) {
 void Engine::Impl::freeze_corrections(RuleEpoch& epoch) {
   epoch.freezes.push_back({++epoch.freeze_number, 0, true, false, epoch.next_correction_ns});
   epoch.next_correction_ns = WindowClock::kNever;
+  epoch.correct_from = INT64_MAX;
   begin_scan(epoch);
 }
 
@@ -77,11 +81,13 @@ void Engine::Impl::begin_scan(RuleEpoch& epoch) {
   epoch.keep_from_pane = (w.forgotten_ns(low) > clock_ns ? low : high) - w.panes();
   // Where the clock jumped, windows that are due still wait for their turn to freeze.
   if (int64_t window = next_window(epoch); window != WindowClock::kNever) epoch.keep_from_pane = std::min(epoch.keep_from_pane, window - w.panes());
+  if (epoch.correct_from != INT64_MAX) epoch.keep_from_pane = std::min(epoch.keep_from_pane, epoch.correct_from - w.panes());
   epoch.scan_left = epoch.groups.size();
   epoch.next_free_ns = WindowClock::kNever;
   // What this scan will not free: the oldest pane it leaves is looked at when its last window is forgotten.
   auto it = epoch.pane_groups.lower_bound(epoch.keep_from_pane);
   if (it != epoch.pane_groups.end()) epoch.next_free_ns = w.forgotten_ns(it->first + w.panes());
+  if (epoch.next_free_ns <= clock_ns) epoch.next_free_ns = epoch.next_correction_ns;  // kept for the corrections to come
 }
 
 void Engine::Impl::free_panes(RuleEpoch& epoch, Group& group) {
@@ -169,6 +175,7 @@ void Engine::Impl::mark_corrections(RuleEpoch& epoch, Group& group, const TakeLi
       continue;
     }
     any = true;
+    epoch.correct_from = std::min(epoch.correct_from, k);
     auto at = std::lower_bound(group.to_correct.begin(), group.to_correct.end(), k);
     if (at == group.to_correct.end() || *at != k) group.to_correct.insert(at, k);
     epoch.windows.mark_emitted(k);
