@@ -1,8 +1,12 @@
 // The one executable: a list of commands, each in a file of its own.
 #include <CLI/CLI.hpp>
 
+#include "plugin/aggregate_command.h"
+#include "plugin/check_command.h"
+#include "plugin/explain_command.h"
 #include "plugin/parse_command.h"
 #include "plugin/replay_command.h"
+#include "plugin/test_command.h"
 
 int main(int argc, char** argv) {
   CLI::App app{"Limpet: sticky, loss-free metric aggregation for Telegraf.", "limpet"};
@@ -13,8 +17,12 @@ int main(int argc, char** argv) {
   app.footer("`limpet COMMAND --help` explains a command, with examples.");
 
   int exit_code = 0;
+  limpet::add_aggregate_command(app, exit_code);
+  limpet::add_check_command(app, exit_code);
+  limpet::add_explain_command(app, exit_code);
   limpet::add_parse_command(app, exit_code);
   limpet::add_replay_command(app, exit_code);
+  limpet::add_test_command(app, exit_code);
 
   CLI11_PARSE(app, argc, argv);
   return exit_code;

@@ -31,5 +31,8 @@ inline constexpr size_t kConnectionsMax = 1024;
 inline constexpr size_t kQueueBytesMax = size_t{256} << 20;
 // What waits for stdout, bytes. Lines to be written back beyond it are dropped. Counter: lines `shed`.
 inline constexpr size_t kOutputBytesMax = size_t{64} << 20;
+// Rendered results that wait while stdout is stuck, bytes. Most wait inside the engine, as frozen windows; these are of groups that new
+// samples touched. Those beyond it are dropped. Counter: `results_dropped`.
+inline constexpr size_t kResultsBytesMax = size_t{512} << 20;
 
 }  // namespace limpet::limits

@@ -45,7 +45,10 @@ class HttpReply {
  public:
   explicit HttpReply(std::function<void(HttpAnswer)> send) : send_(std::move(send)) {}
   HttpReply(HttpReply&& other) noexcept : send_(std::exchange(other.send_, nullptr)) {}
-  HttpReply& operator=(HttpReply&&) = delete;
+  HttpReply& operator=(HttpReply&& other) noexcept {
+    std::swap(send_, other.send_);
+    return *this;
+  }
   ~HttpReply() {
     if (send_) send_(answer_overloaded("the request was given up"));
   }

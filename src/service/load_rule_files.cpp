@@ -18,7 +18,8 @@ RuleFiles load_rule_files(const std::vector<std::string>& patterns, const std::s
   if (result.sources.empty() && unread.empty())
     unread.push_back({fmt::format("{}", fmt::join(patterns, " ")), 0, 0, "no rules file matches"});
   result.loaded = load_rules(result.sources);
-  if (!unread.empty()) {
+  result.unread = !unread.empty();
+  if (result.unread) {
     result.loaded.rules = nullptr;
     result.loaded.diagnostics.insert(result.loaded.diagnostics.begin(), unread.begin(), unread.end());
   }

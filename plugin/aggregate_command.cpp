@@ -1,0 +1,120 @@
+#include "plugin/aggregate_command.h"
+
+#include <fmt/format.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <map>
+#include <memory>
+
+#include "io/files.h"
+#include "io/stderr_log.h"
+#include "io/stdio.h"
+#include "io/unique_fd.h"
+#include "service/aggregator.h"
+#include "service/config.h"
+
+namespace limpet {
+namespace {
+
+struct Arguments {
+  std::string config;
+  std::map<std::string, std::vector<std::string>> flags;  // by key
+};
+
+constexpr const char* kHelp = R"(The aggregator. Telegraf starts it; lines come on stdin or over listeners, results and what passes through go to stdout.
+
+Under [[processors.execd]] Telegraf sends every metric through it. Under [[inputs.execd]] senders write to its own listener (an
+InfluxDB URL), and only results pass through Telegraf. It stops when stdin is closed; SIGHUP, or a change of the files, reloads
+the rules. What goes wrong is said on stderr in Telegraf's form and never keeps it from starting: with bad rules every line
+passes through.)";
+
+constexpr const char* kExamples = R"(
+Examples (telegraf.conf):
+  [[processors.execd]]
+    command = ["limpet", "aggregate", "--rules", "/etc/limpet/rules/*.toml"]
+
+  [[inputs.execd]]
+    command = ["limpet", "aggregate", "--config", "/etc/limpet/limpet.toml"]
+    signal = "none"
+
+By hand:
+  limpet aggregate --rules 'rules/*.toml' <metrics.lp             (for recorded lines, see `limpet replay`)
+  limpet aggregate --rules 'rules/*.toml' --listen.http 127.0.0.1:8086 --stdin none
+  curl -d 'm,host=a v=1' http://127.0.0.1:8086/api/v2/write ; curl http://127.0.0.1:8086/metrics
+
+Each flag is also a key of the configuration file, of the same name ([listen] http is --listen.http); flags win.)";
+
+// The signals this process takes one by one, instead of being interrupted by them.
+UniqueFd take_signals() {
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGUSR1, SIG_IGN);
+  std::signal(SIGUSR2, SIG_IGN);
+  sigset_t set;
+  sigemptyset(&set);
+  for (int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, number);
+  sigprocmask(SIG_BLOCK, &set, nullptr);
+  return UniqueFd(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
+}
+
+// What CLI11 did not know: `--name value` or `--name=value`, each reported like a wrong key.
+std::vector<Flag> unknown_flags(const std::vector<std::string>& rest) {
+  std::vector<Flag> flags;
+  for (const std::string& text : rest) {
+    std::string name = text.substr(0, text.find('='));
+    size_t dashes = name.find_first_not_of('-');
+    if (dashes == 0 && !flags.empty()) continue;  // the value of the one before
+    flags.push_back({dashes == name.npos ? name : name.substr(dashes), {}});
+  }
+  return flags;
+}
+
+LoadedConfig load(const Arguments& arguments, const std::vector<std::string>& rest) {
+  SourceFile file;
+  std::vector<Diagnostic> unread;
+  if (!arguments.config.empty()) {
+    auto text = read_file(arguments.config);
+    if (text) file = {arguments.config, std::move(*text)};
+    else unread.push_back({arguments.config, 0, 0, text.error().substr(arguments.config.size() + 2)});
+  }
+  std::vector<Flag> flags(arguments.flags.begin(), arguments.flags.end());
+  for (Flag& flag : unknown_flags(rest)) flags.push_back(std::move(flag));
+  LoadedConfig loaded = load_config(file, flags);
+  loaded.diagnostics.insert(loaded.diagnostics.begin(), unread.begin(), unread.end());
+  return loaded;
+}
+
+int aggregate(const Arguments& arguments, const std::vector<std::string>& rest) {
+  LoadedConfig config = load(arguments, rest);
+  // A person at a terminal is told at once; Telegraf's child runs on with what is right, since to end would mean to lose every line.
+  if (!config.ok() && is_terminal(STDIN_FILENO)) {
+    for (const Diagnostic& diagnostic : config.diagnostics) fmt::print(stderr, "{}\n", to_string(diagnostic));
+    return 1;
+  }
+  UniqueFd signals = take_signals();
+  StderrLog log(STDERR_FILENO, LogStyle::kTelegraf, config.config.log_level, monotonic_now);
+  Aggregator aggregator(std::move(config), {STDIN_FILENO, STDOUT_FILENO, signals.get()}, log, [&] { return log.dropped(); });
+  return aggregator.run();
+}
+
+}  // namespace
+
+void add_aggregate_command(CLI::App& app, int& exit_code) {
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* command = app.add_subcommand("aggregate", kHelp);
+  command->footer(kExamples);
+  command->allow_extras();
+  command->add_option("--config", arguments->config, "Configuration file (TOML)")->type_name("FILE");
+  for (const ConfigKey& key : aggregate_config_keys()) {
+    std::string name(key.name);
+    auto store = [arguments, name](const std::vector<std::string>& values) { arguments->flags[name] = values; };
+    CLI::Option* option = command->add_option_function<std::vector<std::string>>("--" + name, store, std::string(key.help));
+    option->type_name(std::string(key.value))->expected(key.kind == ConfigKey::Kind::kBoolean ? 0 : 1, 1);
+    option->multi_option_policy(key.kind == ConfigKey::Kind::kTexts ? CLI::MultiOptionPolicy::TakeAll : CLI::MultiOptionPolicy::TakeLast);
+  }
+  command->callback([arguments, command, &exit_code] { exit_code = aggregate(*arguments, command->remaining()); });
+}
+
+}  // namespace limpet

@@ -1,0 +1,113 @@
+// The process `limpet aggregate`: one thread with a poll(2) loop around the pipeline, beside it the listeners' and the rules watcher's thread.
+//
+//   stdin ──▶ LineBuffer ──▶ Pipeline (engine, output queue, pace) ──▶ stdout
+//   Network (HTTP, streams) ──▶ Inbox ──▶    ▲ Lifecycle says when to stop
+//   RulesWatcher ──▶ Inbox ──▶
+//
+// stdin is read always, whatever stdout does. Nothing on this thread waits for a disk but the start and the stats file at the end.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "io/network.h"
+#include "io/stderr_log.h"
+#include "service/config.h"
+#include "service/http_api.h"
+#include "service/inbox.h"
+#include "service/lifecycle.h"
+#include "service/line_buffer.h"
+#include "service/pipeline.h"
+#include "service/rules_watcher.h"
+#include "service/status.h"
+
+namespace limpet {
+
+struct AggregatorStreams {
+  int in = 0;
+  int out = 1;      // closed at the end
+  int signals = -1; // a signalfd for SIGTERM, SIGINT, SIGHUP; negative: none
+};
+
+class Aggregator {
+ public:
+  // REQUIRES: SIGPIPE is ignored. `log_dropped` says how many log lines were lost.
+  Aggregator(LoadedConfig config, AggregatorStreams streams, Log& log, std::function<uint64_t()> log_dropped);
+  ~Aggregator();
+
+  // Works until it has to stop; returns the exit code. Call once.
+  int run();
+
+  // Thread-safe: as if the signal had come.
+  void signal(int number);
+  // Thread-safe: the addresses that the listeners are bound to.
+  std::vector<std::string> bound() const { return network_ ? network_->bound() : std::vector<std::string>(); }
+
+ private:
+  struct Stream {
+    LineSource source;
+    LineBuffer buffer{size_t{64} << 10};
+  };
+
+  void start();
+  void load_rules();
+  void start_listeners();
+  void turn();
+  void wait();
+  void read_stdin();
+  void handle_signals();
+  void handle_signal(int number);
+  void take_work(bool all);
+  void take(WriteBody& body);
+  void take(StreamBytes& bytes);
+  void take(StatusRequest& request);
+  void take(RuleFiles& files);
+  void resume_streams();
+  void put_in_force(std::shared_ptr<const RuleSet> rules, bool reload);
+  void write_output();
+  void write_metrics();
+  void write_last_metrics();
+  void follow_lifecycle();
+  void begin_flush();
+  void report_lateness();
+  void finish();
+  ProcessStatus process_status();
+
+  const AggregateConfig config_;
+  const bool pass_everything_;
+  AggregatorStreams streams_;
+  Log& log_;
+  std::function<uint64_t()> log_dropped_;
+  const std::string incarnation_;
+  const WallTime started_;
+  const bool stdin_is_pipe_, stdout_is_pipe_;
+  Lifecycle lifecycle_;
+  Pipeline pipeline_;
+  Inbox inbox_;
+  Health health_;
+  HttpApi api_;
+  std::unique_ptr<Network> network_;
+  std::unique_ptr<RulesWatcher> watcher_;
+
+  LineBuffer stdin_buffer_;
+  LineSource stdin_source_;
+  LineSource http_source_;
+  bool stdin_open_ = true;
+  bool flushed_ = false;          // begin_flush() was called
+  bool last_metrics_written_ = false;
+  bool stdout_full_ = false;      // the last write would have blocked
+  std::optional<Work> body_;      // a body of which a part is applied
+  std::map<uint64_t, Stream> stream_sources_;
+  std::vector<uint64_t> held_streams_;  // are not read on until there is room
+  std::atomic<uint32_t> signals_{0};    // bits of signal()
+  std::string rules_error_;
+  uint64_t reloads_ = 0, reload_errors_ = 0;
+  MonoTime metrics_due_{};
+};
+
+}  // namespace limpet
