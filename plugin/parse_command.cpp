@@ -179,7 +179,7 @@ class ParseRun {
 void add_parse_command(CLI::App& app, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand("parse", "Print what line protocol says, line by line, as JSON");
-  command->description(kHelp)->footer(kExamples);
+  command->footer(std::string(kHelp) + "\n" + kExamples);
   command->add_option("--dialect", arguments->dialect, "telegraf: what Telegraf's parser accepts; strict: the public corpus")
       ->check(CLI::IsMember({"telegraf", "strict"}))
       ->capture_default_str();

@@ -90,7 +90,7 @@ void Engine::count_shed(uint64_t lines) {
 }
 
 void Engine::advance(WallTime now) {
-  if (impl_->options.clock == ClockSource::kCaller) impl_->set_clock(now.ns);
+  if (impl_->options.clock == ClockSource::kCaller || now.ns > impl_->clock_ns) impl_->set_clock(now.ns);
   if (impl_->sweep_due) impl_->sweep();
   impl_->retire_epochs();
 }

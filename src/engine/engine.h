@@ -91,6 +91,7 @@ class Engine {
   // `lines` lines that were to be written back and were dropped since stdout was stuck: moved from written_back to shed.
   void count_shed(uint64_t lines);
 
+  // kData: moves the data's clock on to `now`, if it is behind, as a line of that time would.
   void advance(WallTime now);
   // When advance() next has something to freeze; none while there is no open window with samples.
   std::optional<WallTime> next_deadline() const;

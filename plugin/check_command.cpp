@@ -1,0 +1,135 @@
+#include "plugin/check_command.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "io/files.h"
+#include "rules/rule_set.h"
+#include "service/config.h"
+
+namespace limpet {
+namespace {
+
+constexpr const char* kHelp = R"(Validates rules files and configurations. Prints every error as file:line:column: error: ..., exit code 1 if there is any.
+
+All rules files are checked together, as `limpet aggregate` would load them: names must be unique over all of them, and no two
+rules may write the same result. What a file is, is told by its content.
+
+With --against: what a reload from the rules OLD to the rules NEW would do to each rule.)";
+
+constexpr const char* kExamples = R"(
+Examples:
+  limpet check rules/*.toml
+  limpet check limpet.toml 'rules/*.toml'
+  limpet check --against /etc/limpet/rules new-rules       directories: all *.toml in them)";
+
+struct Arguments {
+  std::vector<std::string> files;
+  std::vector<std::string> against;
+};
+
+// A directory stands for the TOML files in it.
+std::vector<std::string> expanded(const std::vector<std::string>& patterns) {
+  std::vector<std::string> out;
+  for (const std::string& pattern : patterns) {
+    struct stat info;
+    bool directory = stat(pattern.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
+    out.push_back(directory ? pattern + "/*.toml" : pattern);
+  }
+  return expand_globs(out);
+}
+
+// Reads the files; one that cannot be read is an error.
+std::vector<SourceFile> read_all(const std::vector<std::string>& patterns, std::vector<Diagnostic>& diagnostics) {
+  std::vector<SourceFile> files;
+  for (const std::string& path : expanded(patterns)) {
+    auto text = read_file(path);
+    if (text) files.push_back({path, std::move(*text)});
+    else diagnostics.push_back({path, 0, 0, text.error().substr(std::min(text.error().size(), path.size() + 2)), Diagnostic::Severity::kError});
+  }
+  return files;
+}
+
+size_t print(const std::vector<Diagnostic>& diagnostics) {
+  for (const Diagnostic& d : diagnostics) fmt::print(stderr, "{}\n", to_string(d));
+  return static_cast<size_t>(std::count_if(diagnostics.begin(), diagnostics.end(), [](const Diagnostic& d) { return d.severity == Diagnostic::Severity::kError; }));
+}
+
+// A kind of file: how it is recognised, and the check of all files of that kind together. Appends errors, returns what was found.
+struct FileKind {
+  std::function<bool(const SourceFile&)> is;
+  std::function<std::string(const std::vector<SourceFile>&, std::vector<Diagnostic>&)> check;
+};
+
+std::string counted(size_t n, std::string_view what) { return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s"); }
+
+std::string check_rules(const std::vector<SourceFile>& files, std::vector<Diagnostic>& diagnostics) {
+  LoadedRules loaded = load_rules(files);
+  diagnostics.insert(diagnostics.end(), loaded.diagnostics.begin(), loaded.diagnostics.end());
+  return loaded.ok() ? counted(loaded.rules->rules().size(), "rule") + " in " + counted(files.size(), "file") : "";
+}
+
+std::string check_configs(const std::vector<SourceFile>& files, std::vector<Diagnostic>& diagnostics) {
+  for (const SourceFile& file : files) {
+    auto found = check_config(file);
+    diagnostics.insert(diagnostics.end(), found.begin(), found.end());
+  }
+  return counted(files.size(), "configuration");
+}
+
+int check(const Arguments& arguments) {
+  const FileKind kinds[] = {{looks_like_config, check_configs}, {[](const SourceFile&) { return true; }, check_rules}};
+  std::vector<Diagnostic> diagnostics;
+  std::vector<SourceFile> files = read_all(arguments.files, diagnostics);
+  if (files.empty() && diagnostics.empty()) {
+    fmt::print(stderr, "limpet check: no file matches\n");
+    return 1;
+  }
+  std::string found;
+  for (const FileKind& kind : kinds) {
+    auto rest = std::stable_partition(files.begin(), files.end(), kind.is);
+    std::vector<SourceFile> mine(std::make_move_iterator(files.begin()), std::make_move_iterator(rest));
+    files.erase(files.begin(), rest);
+    if (mine.empty()) continue;
+    std::string what = kind.check(mine, diagnostics);
+    if (!what.empty()) (found.empty() ? found : found += ", ") += what;
+  }
+  size_t errors = print(diagnostics);
+  if (errors > 0) fmt::print(stderr, "{}\n", counted(errors, "error"));
+  else fmt::print("{}: fine\n", found);
+  return errors > 0 ? 1 : 0;
+}
+
+int against(const Arguments& arguments) {
+  std::vector<Diagnostic> diagnostics;
+  LoadedRules before = load_rules(read_all({arguments.against[0]}, diagnostics));
+  LoadedRules after = load_rules(read_all({arguments.against[1]}, diagnostics));
+  for (const LoadedRules* loaded : {&before, &after}) diagnostics.insert(diagnostics.end(), loaded->diagnostics.begin(), loaded->diagnostics.end());
+  if (print(diagnostics) > 0) return 1;
+  fmt::print("{}", render_plan(plan_changes(*before.rules, *after.rules)));
+  return 0;
+}
+
+}  // namespace
+
+void add_check_command(CLI::App& app, int& exit_code) {
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* command = app.add_subcommand("check", "Validate rules files and configurations");
+  command->footer(std::string(kHelp) + "\n" + kExamples);
+  auto* files = command->add_option("files", arguments->files, "Files, patterns of names, or directories")->type_name("FILE");
+  command->add_option("--against", arguments->against, "Show what a reload from OLD to NEW would do")->expected(2)->type_name("OLD NEW")->excludes(files);
+  command->callback([arguments, &exit_code, command] {
+    if (!arguments->against.empty()) exit_code = against(*arguments);
+    else if (arguments->files.empty()) throw CLI::RequiredError("files");
+    else exit_code = check(*arguments);
+  });
+}
+
+}  // namespace limpet

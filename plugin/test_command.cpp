@@ -1,0 +1,75 @@
+#include "plugin/test_command.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "io/files.h"
+#include "service/rule_test.h"
+
+namespace limpet {
+namespace {
+
+constexpr const char* kHelp = R"(Runs unit tests of rules: lines and a clock in, expected lines out. Exit code 1 with the difference where they are not as expected.)";
+
+constexpr const char* kExamples = R"(
+A test file:
+
+  rules = ["http.toml"]                 # seen from the test file
+  [[test]]
+  name = "requests are counted per service"
+  input = """
+  http_request_duration,service=a,pod_id=x seconds=0.2 1763640000000000000
+  """
+  expect = """
+  http_request_duration,service=a seconds_count=1i,seconds_mean=0.2 1763640060000000000
+  """
+  written_back = ""                     # optional: the lines that pass through
+  dropped = { http = { late = 0 } }     # optional: samples of a rule that were dropped, by reason
+
+Instead of `input`, [[test.step]] tables with `input`, `clock`, `reload`, `expect`, `written_back` run one after another.
+
+Examples:
+  limpet test tests/*.toml
+  limpet test --quiet http_test.toml && echo fine)";
+
+class NoLog : public Log {
+  void write(LogLevel, std::string_view) override {}
+};
+
+struct Arguments {
+  std::vector<std::string> files;
+  bool quiet = false;
+};
+
+int run(const Arguments& arguments) {
+  NoLog log;
+  size_t tests = 0, failed = 0;
+  bool broken = false;
+  for (const std::string& file : expand_globs(arguments.files)) {
+    RuleTestReport report = run_rule_tests(file, log);
+    tests += report.tests;
+    failed += report.failures.size();
+    for (const Diagnostic& d : report.diagnostics) fmt::print(stderr, "{}\n", to_string(d));
+    for (const RuleTestFailure& f : report.failures) fmt::print("FAILED {}: {}\n{}", file, f.test, f.difference);
+    broken |= !report.diagnostics.empty();
+  }
+  if (!arguments.quiet || failed > 0) fmt::print("{} passed, {} failed\n", tests - failed, failed);
+  return broken || failed > 0 ? 1 : 0;
+}
+
+}  // namespace
+
+void add_test_command(CLI::App& app, int& exit_code) {
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* command = app.add_subcommand("test", "Run unit tests of rules");
+  command->footer(std::string(kHelp) + "\n" + kExamples);
+  command->add_option("files", arguments->files, "Test files, or patterns of their names")->required()->type_name("FILE");
+  command->add_flag("-q,--quiet", arguments->quiet, "Print failures only");
+  command->callback([arguments, &exit_code] { exit_code = run(*arguments); });
+}
+
+}  // namespace limpet
