@@ -194,13 +194,8 @@ inline const char* find_quoted_line_end(const char* p, const char* end) {
     while (p < end && *p != '=' && *p != ' ' && *p != ',' && *p != '\\' && *p != '\n') p++;
     if (p >= end || *p != '=' || p == key) return nullptr;
     p++;
-    if (p < end && *p == '"') {
-      ScannedValue ignored;
-      if (!fields_detail::scan_string(p, end, ignored)) return nullptr;
-    } else {
-      while (p < end && *p != ',' && *p != ' ' && *p != '\n' && *p != '"') p++;
-    }
-    if (p >= end) return nullptr;
+    ScannedValue ignored;
+    if (p >= end || !scan_value(p, end, ignored) || p >= end) return nullptr;  // a bad value ends the line at the next newline
     if (*p == ',') {
       p++;
       continue;

@@ -272,7 +272,9 @@ size_t end_of_strings(std::string_view text, size_t pos, Dialect dialect) {
       if (!closed) return pos >= text.size() ? text.size() : pos;  // never closed; or a bad escape, and the next newline ends the line
       end = pos;
     } else {
-      while (pos < text.size() && !ends_value(text, pos, dialect) && text[pos] != '\n') pos++;
+      Value ignored;
+      size_t newline = std::min(text.find('\n', pos), text.size());
+      if (!parse_value(text.substr(0, newline), pos, dialect, ignored)) return end;  // bad: the line ends at the next newline
     }
     if (pos >= text.size() || text[pos] != ',') return end;
     pos++;

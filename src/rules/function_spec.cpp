@@ -149,7 +149,7 @@ std::expected<FunctionSpec, std::string> nested(std::string_view text, std::stri
     return std::unexpected("\"" + std::string(outer) + "\" cannot stand outside another function: one of " + list_of(kOuter) + " can");
   auto inside = simple(inner);
   if (!inside || std::find(std::begin(kInner), std::end(kInner), *inside) == std::end(kInner)) {
-    if (!inside) return std::unexpected(unknown(inner));
+    if (!inside && !is_percentile(inner) && inner.find('(') == inner.npos) return std::unexpected(unknown(inner));
     return std::unexpected("\"" + std::string(inner) + "\" cannot stand inside another function: one of " + list_of(kInner) + " can");
   }
   FunctionSpec spec;

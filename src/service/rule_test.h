@@ -9,9 +9,9 @@
 //   dropped = { RULE = { late = 1 } }  optional: samples of a rule by reason, exactly these
 //
 //   [[test.step]]                      instead of input: one after another, each with
-//   input, clock, reload, expect, written_back
+//   input, clock, reload, end, expect, written_back
 //
-// `clock` moves time on (ns since 1970, or a TOML date-time); `reload` is the text of the rules from then on.
+// Without `expect` and `written_back` a step expects no results; with silent = true it does not look yet. `end` ends the input. `clock` moves time on (ns since 1970, or a TOML date-time); `reload` is the text of the rules from then on.
 #pragma once
 
 #include <string>
