@@ -87,13 +87,13 @@ LoadedConfig load(const Arguments& arguments, const std::vector<std::string>& re
 }
 
 int aggregate(const Arguments& arguments, const std::vector<std::string>& rest) {
+  UniqueFd signals = take_signals();  // first of all: a SIGTERM may be on its way
   LoadedConfig config = load(arguments, rest);
   // A person at a terminal is told at once; Telegraf's child runs on with what is right, since to end would mean to lose every line.
   if (!config.ok() && is_terminal(STDIN_FILENO)) {
     for (const Diagnostic& diagnostic : config.diagnostics) fmt::print(stderr, "{}\n", to_string(diagnostic));
     return 1;
   }
-  UniqueFd signals = take_signals();
   StderrLog log(STDERR_FILENO, LogStyle::kTelegraf, config.config.log_level, monotonic_now);
   Aggregator aggregator(std::move(config), {STDIN_FILENO, STDOUT_FILENO, signals.get()}, log, [&] { return log.dropped(); });
   return aggregator.run();

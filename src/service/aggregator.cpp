@@ -386,7 +386,7 @@ void Aggregator::finish() {
   if (!config_.stats_file.empty()) {
     ProcessStatus process = process_status();
     auto written = write_file_atomic(config_.stats_file,
-                                     status_json({process, pipeline_.engine().ledger(), pipeline_.engine().gauges()}));
+                                     status_stats({process, pipeline_.engine().ledger(), pipeline_.engine().gauges()}));
     if (!written) log_.error(written.error());
   }
   if (network_) network_->stop();

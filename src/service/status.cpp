@@ -13,6 +13,8 @@
 namespace limpet {
 namespace {
 
+using nlohmann::ordered_json;
+
 struct ProcessMetric {
   const char* field;       // of the line
   const char* prometheus;  // counters end in _total
@@ -179,6 +181,33 @@ void rules(const Status& status, Text& text) {
                   grace_needed_s(rule, grace.per_mille));
 }
 
+void add_process(const Status& status, ordered_json& json) {
+  const ProcessStatus& p = status.process;
+  json["pod"] = p.pod;
+  json["incarnation"] = p.incarnation;
+  json["version"] = LIMPET_VERSION;
+  json["phase"] = p.phase;
+  json["started_ns"] = p.started.ns;
+  json["now_ns"] = p.now.ns;
+  json["listening"] = p.listening;
+  json["rule_set"] = {{"count", p.rules}, {"fingerprint", fmt::format("{:016x}", p.rules_fingerprint)}, {"error", p.rules_error}};
+  ordered_json& gauges = json["gauges"];
+  for (const ProcessMetric& metric : kProcessMetrics) {
+    if (!metric.field) continue;
+    std::string_view field = metric.field;
+    if (field.starts_with("lines_")) continue;  // the ledger has them
+    double value = metric.value(status);
+    if (field.ends_with("_s") || field == "emit_rate") gauges[metric.field] = value;
+    else gauges[metric.field] = static_cast<int64_t>(value);
+  }
+  ordered_json& grace = json["grace_needed_s"];
+  grace = ordered_json::object();
+  for (const auto& [name, rule] : status.ledger.rules)
+    grace[name] = {{"0.99", grace_needed_s(rule, 990)}, {"0.999", grace_needed_s(rule, 999)}};
+}
+
+std::string dump(const ordered_json& json) { return json.dump(-1, ' ', false, ordered_json::error_handler_t::replace) + "\n"; }
+
 }  // namespace
 
 std::string status_lines(const Status& status) {
@@ -226,32 +255,16 @@ std::string status_prometheus(const Status& status) {
 }
 
 std::string status_json(const Status& status) {
-  using nlohmann::ordered_json;
-  const ProcessStatus& p = status.process;
   ordered_json json;
-  json["pod"] = p.pod;
-  json["incarnation"] = p.incarnation;
-  json["version"] = LIMPET_VERSION;
-  json["phase"] = p.phase;
-  json["started_ns"] = p.started.ns;
-  json["now_ns"] = p.now.ns;
-  json["listening"] = p.listening;
-  json["rules"] = {{"count", p.rules}, {"fingerprint", fmt::format("{:016x}", p.rules_fingerprint)}, {"error", p.rules_error}};
-  ordered_json& gauges = json["gauges"];
-  for (const ProcessMetric& metric : kProcessMetrics) {
-    if (!metric.field) continue;
-    std::string_view field = metric.field;
-    if (field.starts_with("lines_")) continue;  // the ledger has them
-    double value = metric.value(status);
-    if (field.ends_with("_s") || field == "emit_rate") gauges[metric.field] = value;
-    else gauges[metric.field] = static_cast<int64_t>(value);
-  }
-  ordered_json& grace = json["grace_needed_s"];
-  grace = ordered_json::object();
-  for (const auto& [name, rule] : status.ledger.rules)
-    grace[name] = {{"0.99", grace_needed_s(rule, 990)}, {"0.999", grace_needed_s(rule, 999)}};
+  add_process(status, json);
   json["ledger"] = ordered_json::parse(status.ledger.to_json(), nullptr, false);
-  return json.dump(-1, ' ', false, ordered_json::error_handler_t::replace) + "\n";
+  return dump(json);
+}
+
+std::string status_stats(const Status& status) {
+  ordered_json json = ordered_json::parse(status.ledger.to_json(), nullptr, false);
+  add_process(status, json);
+  return dump(json);
 }
 
 }  // namespace limpet

@@ -41,7 +41,9 @@ struct Status {
 std::string status_lines(const Status& status);
 // The text format 0.0.4.
 std::string status_prometheus(const Status& status);
-// {"pod":...,"gauges":{...},"ledger":{...},...}, ended by a newline.
+// /api/status: {"pod":...,"gauges":{...},"ledger":{...},...}, ended by a newline.
 std::string status_json(const Status& status);
+// The stats file: the ledger's `lines` and `rules`, and the same beside them; ended by a newline.
+std::string status_stats(const Status& status);
 
 }  // namespace limpet
