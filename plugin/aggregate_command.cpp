@@ -95,8 +95,12 @@ int aggregate(const Arguments& arguments, const std::vector<std::string>& rest) 
     return 1;
   }
   StderrLog log(STDERR_FILENO, LogStyle::kTelegraf, config.config.log_level, monotonic_now);
-  Aggregator aggregator(std::move(config), {STDIN_FILENO, STDOUT_FILENO, signals.get()}, log, [&] { return log.dropped(); });
-  return aggregator.run();
+  int code = Aggregator(std::move(config), {STDIN_FILENO, STDOUT_FILENO, signals.get()}, log, [&] { return log.dropped(); }).run();
+  // Telegraf reads stderr, like stdout, only until it notices that we are gone: let it see the end first.
+  log.finish();
+  ::close(STDERR_FILENO);
+  ::usleep(Lifecycle::kLingerNs / kMicrosecondNs);
+  return code;
 }
 
 }  // namespace

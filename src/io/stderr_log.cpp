@@ -17,6 +17,7 @@ namespace {
 
 constexpr size_t kKindBytes = 80;
 constexpr uint64_t kOtherKinds = 0;
+constexpr int kLastLookMs = 200;
 
 // The words of a message, without what differs from one event to the next.
 uint64_t kind_of(std::string_view text) {
@@ -77,8 +78,14 @@ StderrLog::StderrLog(int fd, LogStyle style, LogLevel level, std::function<MonoT
   if (style == LogStyle::kTelegraf && is_stream(fd)) was_blocking_ = set_nonblocking(fd, true);
 }
 
-StderrLog::~StderrLog() {
+StderrLog::~StderrLog() { finish(); }
+
+void StderrLog::finish() {
+  std::lock_guard lock(mutex_);
+  if (std::exchange(finished_, true)) return;
   if (uint64_t untold = limiter_.untold()) print(LogLevel::kInfo, fmt::format("{} similar messages were held back", untold));
+  if (style_ == LogStyle::kTelegraf && is_pipe(fd_))
+    for (int i = 0; i < kLastLookMs && unread_bytes(fd_) > 0; i++) ::usleep(1000);
   if (was_blocking_) set_nonblocking(fd_, false);
 }
 
@@ -94,7 +101,7 @@ uint64_t StderrLog::dropped() const {
 
 void StderrLog::write(LogLevel level, std::string_view text) {
   std::lock_guard lock(mutex_);
-  if (level > level_) return;
+  if (level > level_ || finished_) return;
   LogLimiter::Verdict verdict = limiter_.judge(text, clock_());
   if (!verdict.pass) return;
   if (verdict.held_back == 0) return print(level, text);

@@ -55,6 +55,9 @@ class StderrLog : public Log {
 
   void write(LogLevel level, std::string_view text) override;
   void set_level(LogLevel level);
+  // The last thing before the process ends: tells what was held back and gives the reader of a pipe a moment to take it all. What is
+  // written later is dropped.
+  void finish();
   // Lines that a full pipe did not take.
   uint64_t dropped() const;
 
@@ -69,6 +72,7 @@ class StderrLog : public Log {
   LogLimiter limiter_;
   uint64_t dropped_ = 0, untold_drops_ = 0;
   bool was_blocking_ = false;
+  bool finished_ = false;
   bool torn_ = false;  // the last line that was written lacks its end
 };
 

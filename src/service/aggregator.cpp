@@ -118,7 +118,7 @@ void Aggregator::load_rules() {
   for (const Diagnostic& diagnostic : files.loaded.diagnostics)
     if (diagnostic.severity == Diagnostic::Severity::kError) log_.error(to_string(diagnostic));
   rules_error_ = to_string(files.loaded.diagnostics.front());
-  log_.error("the rules have errors: every line passes through until they are mended");
+  log_.warning("the rules have errors: every line passes through until they are mended");
   put_in_force(std::make_shared<RuleSet>(), false);
 }
 
@@ -140,7 +140,7 @@ void Aggregator::take(RuleFiles& files) {
     for (const Diagnostic& diagnostic : files.loaded.diagnostics)
       if (diagnostic.severity == Diagnostic::Severity::kError) log_.error(to_string(diagnostic));
     rules_error_ = to_string(files.loaded.diagnostics.front());
-    return log_.error("the rules have errors: those before stay in force");
+    return log_.warning("the rules have errors: those before stay in force");
   }
   rules_error_.clear();
   put_in_force(files.loaded.rules, true);
