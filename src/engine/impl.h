@@ -65,7 +65,9 @@ struct Engine::Impl {
     bool odd;         // for the full parser
   };
   IngestResult ingest(const Block& block);
-  size_t split(const Block& block, const char*& p, const char* end, Line* lines, IngestResult& result);
+  void ingest_tail(const Block& block, std::string_view text, IngestResult& result);
+  size_t split(const char*& p, const char* end, Line* lines);
+  const char* find_end(Line& line, const char* end);
   void find_series(Line* lines, size_t count);
   void apply_line(const Line& line, const Block& block, IngestResult& result);
   bool scan_fields(const Line& line, Decision& decision, int64_t& time, bool& has_time, const char*& fields_end);

@@ -22,13 +22,8 @@ const char* find_head_end(const char* p, const char* end) {
   return q;
 }
 
-// The '\n' of a line whose head ended at p; null: the text ends before it.
-const char* find_end(const char* begin, const char* p, const char* end, Dialect dialect, bool& odd) {
-  const char* q = find_either(p, end, '\n', '"');
-  if (q >= end) return nullptr;
-  if (*q == '\n') return q;
-  if (const char* quoted = find_quoted_line_end(p + 1, end)) return quoted;
-  odd = true;
+// The '\n' of a line as the parser sees it; null: the text ends before it.
+const char* find_odd_end(const char* begin, const char* end, Dialect dialect) {
   LineEnd found = find_line_end({begin, static_cast<size_t>(end - begin)}, dialect);
   return found.complete ? begin + found.next - 1 : nullptr;
 }
@@ -40,7 +35,7 @@ IngestResult Engine::Impl::ingest(const Block& block) {
   const char* p = block.text.data();
   const char* end = p + block.text.size();
   Line lines[kBatch];
-  while (size_t count = split(block, p, end, lines, result)) {
+  while (size_t count = split(p, end, lines)) {
     find_series(lines, count);
     for (size_t i = 0; i < count; i++)
       if (lines[i].series) __builtin_prefetch(lines[i].series->first_group);
@@ -48,49 +43,63 @@ IngestResult Engine::Impl::ingest(const Block& block) {
     if (sweep_due) sweep();
   }
   result.consumed = static_cast<size_t>(p - block.text.data());
-  if (block.last && p < end) {  // give the last line its newline
-    std::string tail(p, end);
-    tail += '\n';
-    tail.append(kBlockPadding, '\0');
-    Block whole = block;
-    whole.text = {tail.data(), tail.size() - kBlockPadding};
-    whole.last = false;
-    IngestResult rest = ingest(whole);
-    if (rest.bad && !result.bad) {
-      result.first_bad_line = result.first_bad_line + rest.first_bad_line;
-      result.first_error = rest.first_error, result.first_bad_text = rest.first_bad_text;
-    }
-    result.lines += rest.lines, result.bad += rest.bad;
-    result.consumed = block.text.size();
-  }
+  if (block.last && p < end) ingest_tail(block, {p, static_cast<size_t>(end - p)}, result);
   return result;
 }
 
-size_t Engine::Impl::split(const Block&, const char*& p, const char* end, Line* lines, IngestResult&) {
+// The last line of a text that ends without a newline gets one. If even so it does not end, in a string that nobody closes, it is bad.
+void Engine::Impl::ingest_tail(const Block& block, std::string_view text, IngestResult& result) {
+  std::string tail(text);
+  tail += '\n';
+  size_t size = tail.size();
+  tail.append(kBlockPadding, '\0');
+  Block whole = block;
+  whole.text = std::string_view(tail).substr(0, size);
+  whole.last = false;
+  IngestResult rest = ingest(whole);
+  if (rest.consumed < size) {
+    arrival++;
+    const char* begin = tail.data() + rest.consumed;
+    apply_odd_line({begin, nullptr, tail.data() + size - 1, {}, nullptr, true}, block, rest);
+  }
+  if (rest.bad && !result.bad) {
+    result.first_bad_line += rest.first_bad_line;
+    result.first_error = std::move(rest.first_error), result.first_bad_text = std::move(rest.first_bad_text);
+  }
+  result.lines += rest.lines, result.bad += rest.bad;
+  result.consumed = block.text.size();
+}
+
+// The next lines, up to a batch. Where a head ends and where a line ends is guessed from blanks and newlines; of a series seen before the
+// guess is right, since the parser confirmed it then.
+size_t Engine::Impl::split(const char*& p, const char* end, Line* lines) {
   size_t count = 0;
   for (; count < kBatch && p < end; count++) {
     Line& line = lines[count];
     line.begin = p;
     line.series = nullptr;
     line.odd = begins_oddly(*p);
-    line.head_end = find_head_end(p, end);
-    if (line.odd) {
-      LineEnd found = find_line_end({p, static_cast<size_t>(end - p)}, options.dialect);
-      if (!found.complete) break;
-      line.end = p + found.next - 1;
-    } else {
-      if (line.head_end >= end) break;
-      line.end = *line.head_end == '\n' ? line.head_end : find_end(p, line.head_end, end, options.dialect, line.odd);
-      if (!line.end) break;
-      line.odd |= line.end == line.head_end;
-    }
+    line.head_end = line.odd ? end : find_head_end(p, end);
     if (!line.odd) {
-      line.hash = series.hash_raw(p, static_cast<size_t>(line.head_end - p));
-      series.prefetch(line.hash);
+      if (line.head_end >= end) break;
+      line.odd = *line.head_end == '\n';
     }
+    line.end = line.odd ? find_odd_end(p, end, options.dialect) : find_end(line, end);
+    if (!line.end) break;
+    if (!line.odd) series.prefetch(line.hash);
     p = line.end + 1;
   }
   return count;
+}
+
+// The '\n' of a line whose head is found, and the hash of the head. A quote may hide newlines.
+const char* Engine::Impl::find_end(Line& line, const char* end) {
+  line.hash = series.hash_raw(line.begin, static_cast<size_t>(line.head_end - line.begin));
+  const char* q = find_either(line.head_end, end, '\n', '"');
+  if (q >= end) return nullptr;
+  if (*q == '\n') return q;
+  const char* quoted = series.find(line.hash) ? find_quoted_line_end(line.head_end + 1, end) : nullptr;
+  return quoted ? quoted : find_odd_end(line.begin, end, options.dialect);
 }
 
 void Engine::Impl::find_series(Line* lines, size_t count) {

@@ -1,0 +1,177 @@
+#include <zlib.h>
+
+#include <random>
+
+#include "tests/unit/engine/engine_fixture.h"
+
+namespace limpet {
+namespace {
+
+constexpr const char* kRules = R"toml(
+[[rule]]
+name = "all"
+namepass = ["*"]
+without = ["pod", "host"]
+period = "10s"
+every = "5s"
+grace = "2s"
+drop_original = true
+max_groups = 5
+[rule.fields]
+"*" = ["count", "sum", "last", "distinct", "count(last)"]
+[[rule]]
+name = "counters"
+namepass = ["cpu", "m*"]
+period = "5s"
+measurement = "c_{measurement}"
+late = "correct"
+grace = "0s"
+[rule.fields]
+"v*" = ["increase", "total", "p50", "histogram"]
+)toml";
+
+std::string host_metrics() {
+  std::string path = std::string(LIMPET_TEST_DATA) + "/host-metrics/host-metrics.lp.gz", text;
+  gzFile file = gzopen(path.c_str(), "rb");
+  REQUIRE(file);
+  char buffer[65536];
+  for (int n; (n = gzread(file, buffer, sizeof buffer)) > 0;) text.append(buffer, static_cast<size_t>(n));
+  gzclose(file);
+  return text;
+}
+
+template <typename List>
+auto pick(std::mt19937_64& r, const List& list) {
+  return list[r() % std::size(list)];
+}
+
+std::string random_lines(uint64_t seed, size_t count) {
+  const char* heads[] = {"cpu",          "cpu,host=a", "cpu,pod=1,host=b", "m\\ x,a=b\\,c", "mem,z=1,a=2", "mem,a=2,z=1",
+                         "m,a=x\\ y",    "#c",         "",                 "  cpu",         "bad",         "m,a=",
+                         "m\tx",         "m\\\\,a=b",  "m,a=b\\\\",        "\xc3\xa9,h=1",  "m,le=1",      "x,limpet_a=1"};
+  const char* values[] = {"1",    "1i",   "2u",       "-0",    "1.5e3",     "\"a\"",   "\"a\\\"b\"", "\"a b,c=d\"", "true", "F",
+                          "1e400", "\"x", "01i",      "5.",    ".5",        "nan",     "\"\n\"",     "9223372036854775807i", "18446744073709551615u", "0.1000000000000000055511151231257827",
+                          "-5i",  "1_0",  "0x1p3",    "\"\\n\"", "12345678901234567890"};
+  const char* keys[] = {"v", "v2", "value_with_a_long_name", "s\\ p", "v", "a\"b", "w"};
+  std::mt19937_64 r(seed);
+  std::string out;
+  int64_t time = 1763640000'000000000;
+  for (size_t i = 0; i < count; i++) {
+    time += static_cast<int64_t>(r() % 3'000'000'000);
+    out += pick(r, heads);
+    out += ' ';
+    for (size_t f = 0; f <= r() % 3; f++) {
+      if (f) out += ',';
+      out += pick(r, keys);
+      out += '=';
+      out += pick(r, values);
+    }
+    switch (r() % 8) {
+      case 0: break;
+      case 1: out += "  " + std::to_string(time - static_cast<int64_t>(r() % 20'000'000'000)); break;
+      case 2: out += "\t" + std::to_string(time) + " "; break;
+      case 3: out += " 12x"; break;
+      default: out += " " + std::to_string(time);
+    }
+    out += r() % 20 ? "\n" : "\r\n";
+  }
+  return out;
+}
+
+struct Outcome {
+  std::string results, written_back, ledger;
+  bool operator==(const Outcome&) const = default;
+};
+
+Outcome run(const std::string& text, size_t chunk) {
+  TestEngine e(kRules);
+  std::string held;
+  for (size_t at = 0; at < text.size(); at += chunk) {
+    held += text.substr(at, chunk);
+    IngestResult r = e.feed(held);
+    held.erase(0, r.consumed);
+  }
+  e.feed(held, 0, true);
+  Outcome out;
+  out.results = e.finish();
+  out.written_back = e.engine.written_back();
+  out.ledger = e.engine.ledger().to_json();
+  CHECK(e.engine.ledger().balances());
+  return out;
+}
+
+// A blank in front of every line keeps the fast path from taking it: the full parser reads them all.
+std::string indented(const std::string& text) {
+  std::string out;
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    LineEnd end = find_line_end(rest, Dialect::kTelegraf);
+    out += ' ';
+    out += rest.substr(0, end.next);
+    rest.remove_prefix(end.next);
+  }
+  return out;
+}
+
+std::string without_indent(const std::string& text) {
+  std::string out;
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    LineEnd end = find_line_end(rest, Dialect::kTelegraf);
+    out += rest.substr(1, end.next - 1);
+    rest.remove_prefix(end.next);
+  }
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("any chunking gives the same") {
+  for (uint64_t seed = 0; seed < 30; seed++) {
+    std::string text = random_lines(seed, 60);
+    Outcome whole = run(text, text.size());
+    for (size_t chunk : {1, 7, 100, 1000}) CHECK(run(text, chunk) == whole);
+  }
+}
+
+TEST_CASE("the fast path and the full parser agree") {
+  for (uint64_t seed = 100; seed < 400; seed++) {
+    std::string text = random_lines(seed, 80);
+    Outcome fast = run(text, text.size()), slow = run(indented(text), text.size() * 2);
+    INFO("seed " << seed << "\n" << text);
+    CHECK(fast.results == slow.results);
+    CHECK(fast.ledger == slow.ledger);
+    CHECK(fast.written_back == without_indent(slow.written_back));
+  }
+}
+
+TEST_CASE("the fast path and the full parser agree on real metrics") {
+  std::string text = host_metrics();
+  Outcome fast = run(text, 100'000), slow = run(indented(text), 100'000);
+  CHECK(fast.results == slow.results);
+  CHECK(fast.ledger == slow.ledger);
+}
+
+TEST_CASE("what is told of bad lines") {
+  TestEngine e(kRules);
+  IngestResult r = e.feed("cpu v=1 1\n\n# c\ncpu v=abc 2\ncpu 3\n");
+  CHECK(r.lines == 3);
+  CHECK(r.bad == 2);
+  CHECK(r.first_bad_line == 4);
+  CHECK(r.first_error.offset == 6);
+  CHECK(r.first_bad_text == "cpu v=abc 2");
+}
+
+TEST_CASE("timestamps of other precision, and absent ones, are written back in ns where the sender is a listener's") {
+  TestEngine e(kRules, TestEngine::live(0), 5'000'000'000);
+  std::string text = "zzz,a=1  v=1,s=\"a b\" 3\nzzz v=2\n" + std::string(kBlockPadding, ' ');
+  Block block;
+  block.text = std::string_view(text).substr(0, text.size() - kBlockPadding);
+  block.precision = Precision::kS;
+  block.rewrite_time = true;
+  TestEngine none("[[rule]]\nname = \"x\"\nperiod = \"1s\"\nnamepass = [\"nothing\"]\n[rule.fields]\nv = [\"count\"]\n", TestEngine::live(0), 5'000'000'000);
+  none.engine.ingest(block, {5'000'000'000});
+  CHECK(none.engine.written_back() == "zzz,a=1  v=1,s=\"a b\" 3000000000\nzzz v=2 5000000000\n");
+}
+
+}  // namespace limpet
