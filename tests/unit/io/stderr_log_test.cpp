@@ -66,7 +66,8 @@ TEST_CASE("a long message is cut below the limit") {
 
 TEST_CASE("of one kind a few get through, then one in ten seconds, which says how many were held back") {
   LogFixture f;
-  for (int i = 0; i < 100; i++) f.log->error("line " + std::to_string(i) + " is bad: \"text " + std::string(i, 'y') + "\"");
+  for (int i = 0; i < 100; i++)
+    f.log->error("line " + std::to_string(i) + " is bad: \"text " + std::string(i, 'y') + "\"");
   std::string text = f.pipe.read_all();
   CHECK(std::count(text.begin(), text.end(), '\n') == LogLimiter::kBurst);
   f.log->error("another kind");
@@ -86,7 +87,10 @@ TEST_CASE("what was held back is told at the end") {
 
 TEST_CASE("the number of kinds is bounded") {
   LogFixture f;
-  auto word = [](int i) { return std::string(1, static_cast<char>('a' + i / 26 % 26)) + static_cast<char>('a' + i % 26) + std::string(i / 676 + 1, '-'); };
+  auto word = [](int i) {
+    return std::string(1, static_cast<char>('a' + i / 26 % 26)) + static_cast<char>('a' + i % 26) +
+           std::string(i / 676 + 1, '-');
+  };
   for (int i = 0; i < 5000; i++) f.log->error(word(i));
   std::string text = f.pipe.read_all();
   CHECK(std::count(text.begin(), text.end(), '\n') <= static_cast<int>(LogLimiter::kKindsMax) + LogLimiter::kBurst + 1);
