@@ -24,7 +24,8 @@ struct Arguments {
   std::map<std::string, std::vector<std::string>> flags;  // by key
 };
 
-constexpr const char* kHelp = R"(The aggregator. Telegraf starts it; lines come on stdin or over listeners, results and what passes through go to stdout.
+constexpr const char* kHelp =
+    R"(The aggregator. Telegraf starts it; lines come on stdin or over listeners, results and what passes through go to stdout.
 
 Under [[processors.execd]] Telegraf sends every metric through it. Under [[inputs.execd]] senders write to its own listener (an
 InfluxDB URL), and only results pass through Telegraf. It stops when stdin is closed; SIGHUP, or a change of the files, reloads
@@ -76,8 +77,10 @@ LoadedConfig load(const Arguments& arguments, const std::vector<std::string>& re
   std::vector<Diagnostic> unread;
   if (!arguments.config.empty()) {
     auto text = read_file(arguments.config);
-    if (text) file = {arguments.config, std::move(*text)};
-    else unread.push_back({arguments.config, 0, 0, text.error().substr(arguments.config.size() + 2)});
+    if (text)
+      file = {arguments.config, std::move(*text)};
+    else
+      unread.push_back({arguments.config, 0, 0, text.error().substr(arguments.config.size() + 2)});
   }
   std::vector<Flag> flags(arguments.flags.begin(), arguments.flags.end());
   for (Flag& flag : unknown_flags(rest)) flags.push_back(std::move(flag));
@@ -89,13 +92,16 @@ LoadedConfig load(const Arguments& arguments, const std::vector<std::string>& re
 int aggregate(const Arguments& arguments, const std::vector<std::string>& rest) {
   UniqueFd signals = take_signals();  // first of all: a SIGTERM may be on its way
   LoadedConfig config = load(arguments, rest);
-  // A person at a terminal is told at once; Telegraf's child runs on with what is right, since to end would mean to lose every line.
+  // A person at a terminal is told at once; Telegraf's child runs on with what is right, since to end would mean to
+  // lose every line.
   if (!config.ok() && is_terminal(STDIN_FILENO)) {
     for (const Diagnostic& diagnostic : config.diagnostics) fmt::print(stderr, "{}\n", to_string(diagnostic));
     return 1;
   }
   StderrLog log(STDERR_FILENO, LogStyle::kTelegraf, config.config.log_level, monotonic_now);
-  int code = Aggregator(std::move(config), {STDIN_FILENO, STDOUT_FILENO, signals.get()}, log, [&] { return log.dropped(); }).run();
+  int code = Aggregator(std::move(config), {STDIN_FILENO, STDOUT_FILENO, signals.get()}, log, [&] {
+               return log.dropped();
+             }).run();
   // Telegraf reads stderr, like stdout, only until it notices that we are gone: let it see the end first.
   log.finish();
   ::close(STDERR_FILENO);
@@ -114,9 +120,11 @@ void add_aggregate_command(CLI::App& app, int& exit_code) {
   for (const ConfigKey& key : aggregate_config_keys()) {
     std::string name(key.name);
     auto store = [arguments, name](const std::vector<std::string>& values) { arguments->flags[name] = values; };
-    CLI::Option* option = command->add_option_function<std::vector<std::string>>("--" + name, store, std::string(key.help));
+    CLI::Option* option =
+        command->add_option_function<std::vector<std::string>>("--" + name, store, std::string(key.help));
     option->type_name(std::string(key.value))->expected(key.kind == ConfigKey::Kind::kBoolean ? 0 : 1, 1);
-    option->multi_option_policy(key.kind == ConfigKey::Kind::kTexts ? CLI::MultiOptionPolicy::TakeAll : CLI::MultiOptionPolicy::TakeLast);
+    option->multi_option_policy(key.kind == ConfigKey::Kind::kTexts ? CLI::MultiOptionPolicy::TakeAll
+                                                                    : CLI::MultiOptionPolicy::TakeLast);
   }
   command->callback([arguments, command, &exit_code] { exit_code = aggregate(*arguments, command->remaining()); });
 }

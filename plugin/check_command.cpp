@@ -17,7 +17,8 @@
 namespace limpet {
 namespace {
 
-constexpr const char* kHelp = R"(Validates rules files and configurations. Prints every error as file:line:column: error: ..., exit code 1 if there is any.
+constexpr const char* kHelp =
+    R"(Validates rules files and configurations. Prints every error as file:line:column: error: ..., exit code 1 if there is any.
 
 All rules files are checked together, as `limpet aggregate` would load them: names must be unique over all of them, and no two
 rules may write the same result. What a file is, is told by its content.
@@ -51,18 +52,24 @@ std::vector<SourceFile> read_all(const std::vector<std::string>& patterns, std::
   std::vector<SourceFile> files;
   for (const std::string& path : expanded(patterns)) {
     auto text = read_file(path);
-    if (text) files.push_back({path, std::move(*text)});
-    else diagnostics.push_back({path, 0, 0, text.error().substr(std::min(text.error().size(), path.size() + 2)), Diagnostic::Severity::kError});
+    if (text)
+      files.push_back({path, std::move(*text)});
+    else
+      diagnostics.push_back({path, 0, 0, text.error().substr(std::min(text.error().size(), path.size() + 2)),
+                             Diagnostic::Severity::kError});
   }
   return files;
 }
 
 size_t print(const std::vector<Diagnostic>& diagnostics) {
   for (const Diagnostic& d : diagnostics) fmt::print(stderr, "{}\n", to_string(d));
-  return static_cast<size_t>(std::count_if(diagnostics.begin(), diagnostics.end(), [](const Diagnostic& d) { return d.severity == Diagnostic::Severity::kError; }));
+  return static_cast<size_t>(std::count_if(diagnostics.begin(), diagnostics.end(), [](const Diagnostic& d) {
+    return d.severity == Diagnostic::Severity::kError;
+  }));
 }
 
-// A kind of file: how it is recognised, and the check of all files of that kind together. Appends errors, returns what was found.
+// A kind of file: how it is recognised, and the check of all files of that kind together. Appends errors, returns what
+// was found.
 struct FileKind {
   std::function<bool(const SourceFile&)> is;
   std::function<std::string(const std::vector<SourceFile>&, std::vector<Diagnostic>&)> check;
@@ -102,8 +109,10 @@ int check(const Arguments& arguments) {
     if (!what.empty()) (found.empty() ? found : found += ", ") += what;
   }
   size_t errors = print(diagnostics);
-  if (errors > 0) fmt::print(stderr, "{}\n", counted(errors, "error"));
-  else fmt::print("{}: fine\n", found);
+  if (errors > 0)
+    fmt::print(stderr, "{}\n", counted(errors, "error"));
+  else
+    fmt::print("{}: fine\n", found);
   return errors > 0 ? 1 : 0;
 }
 
@@ -111,7 +120,8 @@ int against(const Arguments& arguments) {
   std::vector<Diagnostic> diagnostics;
   LoadedRules before = load_rules(read_all({arguments.against[0]}, diagnostics));
   LoadedRules after = load_rules(read_all({arguments.against[1]}, diagnostics));
-  for (const LoadedRules* loaded : {&before, &after}) diagnostics.insert(diagnostics.end(), loaded->diagnostics.begin(), loaded->diagnostics.end());
+  for (const LoadedRules* loaded : {&before, &after})
+    diagnostics.insert(diagnostics.end(), loaded->diagnostics.begin(), loaded->diagnostics.end());
   if (print(diagnostics) > 0) return 1;
   fmt::print("{}", render_plan(plan_changes(*before.rules, *after.rules)));
   return 0;
@@ -123,12 +133,19 @@ void add_check_command(CLI::App& app, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand("check", "Validate rules files and configurations");
   command->footer(std::string(kHelp) + "\n" + kExamples);
-  auto* files = command->add_option("files", arguments->files, "Files, patterns of names, or directories")->type_name("FILE");
-  command->add_option("--against", arguments->against, "Show what a reload from OLD to NEW would do")->expected(2)->type_name("OLD NEW")->excludes(files);
+  auto* files =
+      command->add_option("files", arguments->files, "Files, patterns of names, or directories")->type_name("FILE");
+  command->add_option("--against", arguments->against, "Show what a reload from OLD to NEW would do")
+      ->expected(2)
+      ->type_name("OLD NEW")
+      ->excludes(files);
   command->callback([arguments, &exit_code, command] {
-    if (!arguments->against.empty()) exit_code = against(*arguments);
-    else if (arguments->files.empty()) throw CLI::RequiredError("files");
-    else exit_code = check(*arguments);
+    if (!arguments->against.empty())
+      exit_code = against(*arguments);
+    else if (arguments->files.empty())
+      throw CLI::RequiredError("files");
+    else
+      exit_code = check(*arguments);
   });
 }
 

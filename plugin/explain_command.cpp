@@ -17,7 +17,8 @@
 namespace limpet {
 namespace {
 
-constexpr const char* kHelp = R"(Says of a line which rules take it: the group it counts in, the key that decides who owns the group, the result fields; and of every
+constexpr const char* kHelp =
+    R"(Says of a line which rules take it: the group it counts in, the key that decides who owns the group, the result fields; and of every
 other rule why it does not take it.)";
 
 constexpr const char* kExamples = R"(
@@ -43,11 +44,14 @@ std::string why_not_tags(const Selector& s, const std::vector<Tag>& tags) {
     return nullptr;
   };
   for (const auto& [key, filter] : s.tagdrop)
-    if (const std::string* v = value_of(key); v && filter.matches(*v)) return fmt::format("tagdrop: {} = \"{}\" matches {}", key, *v, listed(filter.patterns()));
+    if (const std::string* v = value_of(key); v && filter.matches(*v))
+      return fmt::format("tagdrop: {} = \"{}\" matches {}", key, *v, listed(filter.patterns()));
   std::string out;
   for (const auto& [key, filter] : s.tagpass) {
     const std::string* v = value_of(key);
-    (out.empty() ? out = "tagpass: " : out += "; ") += v ? fmt::format("{} = \"{}\" matches none of {}", key, *v, listed(filter.patterns())) : fmt::format("the line has no tag {}", key);
+    (out.empty() ? out = "tagpass: " : out += "; ") +=
+        v ? fmt::format("{} = \"{}\" matches none of {}", key, *v, listed(filter.patterns()))
+          : fmt::format("the line has no tag {}", key);
   }
   return out;
 }
@@ -55,8 +59,10 @@ std::string why_not_tags(const Selector& s, const std::vector<Tag>& tags) {
 // Why a rule's selectors, or its field patterns, leave the line alone.
 std::string why_not(const Rule& rule, const Point& point) {
   const Selector& s = rule.selector;
-  if (!s.namepass.empty() && !s.namepass.matches(point.name)) return fmt::format("namepass: \"{}\" matches none of {}", point.name, listed(s.namepass.patterns()));
-  if (s.namedrop.matches(point.name)) return fmt::format("namedrop: \"{}\" matches {}", point.name, listed(s.namedrop.patterns()));
+  if (!s.namepass.empty() && !s.namepass.matches(point.name))
+    return fmt::format("namepass: \"{}\" matches none of {}", point.name, listed(s.namepass.patterns()));
+  if (s.namedrop.matches(point.name))
+    return fmt::format("namedrop: \"{}\" matches {}", point.name, listed(s.namedrop.patterns()));
   if (!s.matches(point.name, point.tags)) return why_not_tags(s, point.tags);
   std::vector<std::string> fields, patterns;
   for (const auto& [name, value] : point.fields) fields.push_back(name);
@@ -74,7 +80,8 @@ void explain_taken(const Rule& rule, const Point& point) {
   for (const auto& [key, value] : tags) append_tag_text(group += ',', key), append_tag_text(group += '=', value);
   fmt::print("    group    {}\n", group);
   fmt::print("    key      {}\n", key_text(key_of(rule, point.name, point.tags)));
-  fmt::print("    windows  {} long, every {}, {} grace\n", format_duration(rule.period_ns), format_duration(rule.every_ns), format_duration(rule.grace_ns));
+  fmt::print("    windows  {} long, every {}, {} grace\n", format_duration(rule.period_ns),
+             format_duration(rule.every_ns), format_duration(rule.grace_ns));
   for (const auto& [name, value] : point.fields) {
     std::vector<std::string> results;
     for (const FunctionSpec& f : rule.functions_of(name)) {
@@ -86,7 +93,9 @@ void explain_taken(const Rule& rule, const Point& point) {
     for (const std::string& r : results) (all.empty() ? all : all += ", ") += r;
     fmt::print("    {:8} -> {}\n", name, all);
   }
-  fmt::print("    the line {}\n", rule.mode == RuleMode::kPreview ? "passes through: the rule is in preview" : rule.drop_original ? "is dropped (drop_original)" : "passes through");
+  fmt::print("    the line {}\n", rule.mode == RuleMode::kPreview ? "passes through: the rule is in preview"
+                                  : rule.drop_original            ? "is dropped (drop_original)"
+                                                                  : "passes through");
 }
 
 bool explain(const RuleSet& rules, const std::string& text, bool all) {
@@ -100,15 +109,20 @@ bool explain(const RuleSet& rules, const std::string& text, bool all) {
   std::vector<const Rule*> others;
   for (const Rule& rule : rules.rules()) {
     bool takes = rule.selector.matches(point->name, point->tags) &&
-                 std::any_of(point->fields.begin(), point->fields.end(), [&](const auto& f) { return rule.takes_field(f.first); });
-    if (takes) explain_taken(rule, *point), taken++;
-    else others.push_back(&rule);
+                 std::any_of(point->fields.begin(), point->fields.end(),
+                             [&](const auto& f) { return rule.takes_field(f.first); });
+    if (takes)
+      explain_taken(rule, *point), taken++;
+    else
+      others.push_back(&rule);
   }
   if (taken == 0) fmt::print("  no rule takes it: it passes through\n");
   constexpr size_t kOthersShown = 20;
   for (size_t i = 0; i < others.size() && (all || i < kOthersShown); i++)
-    fmt::print("  {} ({}:{}) does not: {}\n", others[i]->name, others[i]->file, others[i]->line, why_not(*others[i], *point));
-  if (!all && others.size() > kOthersShown) fmt::print("  and {} more rules do not (--all shows them)\n", others.size() - kOthersShown);
+    fmt::print("  {} ({}:{}) does not: {}\n", others[i]->name, others[i]->file, others[i]->line,
+               why_not(*others[i], *point));
+  if (!all && others.size() > kOthersShown)
+    fmt::print("  and {} more rules do not (--all shows them)\n", others.size() - kOthersShown);
   return true;
 }
 
@@ -128,7 +142,10 @@ void add_explain_command(CLI::App& app, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand("explain", "Say which rules take a line, and why the others do not");
   command->footer(std::string(kHelp) + "\n" + kExamples);
-  command->add_option("--rules", arguments->rules, "Rules files, or patterns of their names")->required()->allow_extra_args(false)->type_name("GLOB");
+  command->add_option("--rules", arguments->rules, "Rules files, or patterns of their names")
+      ->required()
+      ->allow_extra_args(false)
+      ->type_name("GLOB");
   command->add_option("lines", arguments->lines, "Lines of line protocol, quoted")->required()->type_name("LINE");
   command->add_flag("--all", arguments->all, "Show every rule that does not take the line");
   command->callback([arguments, &exit_code] { exit_code = run(*arguments); });

@@ -19,7 +19,8 @@
 namespace limpet {
 namespace {
 
-constexpr const char* kHelp = R"(Parses line protocol and prints one JSON object per line: what Limpet understood, or why it did not.
+constexpr const char* kHelp =
+    R"(Parses line protocol and prints one JSON object per line: what Limpet understood, or why it did not.
 
   {"ok":true,"point":{"time":1,"name":"cpu","tags":[{"key":"host","value":"a"}],"fields":[{"key":"usage","value":{"float":0.5}}]}}
   {"ok":false,"line":2,"column":5,"error":"expected a field value, got \"abc\""}
@@ -44,7 +45,8 @@ std::string base64(std::string_view bytes) {
   std::string out;
   for (size_t i = 0; i < bytes.size(); i += 3) {
     uint32_t three = 0;
-    for (size_t k = 0; k < 3; k++) three = three << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0u);
+    for (size_t k = 0; k < 3; k++)
+      three = three << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0u);
     for (size_t k = 0; k < 4; k++) out += i + k > bytes.size() ? '=' : kLetters[three >> (18 - 6 * k) & 63];
   }
   return out;
@@ -57,20 +59,33 @@ void append_json(std::string& out, std::string_view text) {
   }
   out += '"';
   for (char c : text) {
-    if (c == '"' || c == '\\') (out += '\\') += c;
-    else if (static_cast<unsigned char>(c) < 0x20) out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
-    else out += c;
+    if (c == '"' || c == '\\')
+      (out += '\\') += c;
+    else if (static_cast<unsigned char>(c) < 0x20)
+      out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+    else
+      out += c;
   }
   out += '"';
 }
 
 void append_json(std::string& out, const Value& value) {
   switch (kind_of(value)) {
-    case ValueKind::kFloat: append_float(out += "{\"float\":", std::get<double>(value)); break;
-    case ValueKind::kInt: out += "{\"int\":" + std::to_string(std::get<int64_t>(value)); break;
-    case ValueKind::kUint: out += "{\"uint\":" + std::to_string(std::get<uint64_t>(value)); break;
-    case ValueKind::kBool: out += std::get<bool>(value) ? "{\"bool\":true" : "{\"bool\":false"; break;
-    case ValueKind::kString: append_json(out += "{\"string\":", std::string_view(std::get<std::string>(value))); break;
+    case ValueKind::kFloat:
+      append_float(out += "{\"float\":", std::get<double>(value));
+      break;
+    case ValueKind::kInt:
+      out += "{\"int\":" + std::to_string(std::get<int64_t>(value));
+      break;
+    case ValueKind::kUint:
+      out += "{\"uint\":" + std::to_string(std::get<uint64_t>(value));
+      break;
+    case ValueKind::kBool:
+      out += std::get<bool>(value) ? "{\"bool\":true" : "{\"bool\":false";
+      break;
+    case ValueKind::kString:
+      append_json(out += "{\"string\":", std::string_view(std::get<std::string>(value)));
+      break;
   }
   out += '}';
 }
@@ -101,7 +116,8 @@ class ParseRun {
   ParseRun(const Arguments& arguments, InputFile file) : file_(std::move(file)), buffer_(size_t{1} << 20) {
     dialect_ = arguments.dialect == "strict" ? Dialect::kStrict : Dialect::kTelegraf;
     constexpr std::string_view kPrecisions[] = {"ns", "us", "ms", "s"};
-    precision_ = static_cast<Precision>(std::find(std::begin(kPrecisions), std::end(kPrecisions), arguments.precision) - std::begin(kPrecisions));
+    precision_ = static_cast<Precision>(std::find(std::begin(kPrecisions), std::end(kPrecisions), arguments.precision) -
+                                        std::begin(kPrecisions));
     default_time_ns_ = arguments.default_time_ns;
   }
 
@@ -135,8 +151,10 @@ class ParseRun {
 
   void line(std::string_view text) {
     line_number_ += 1;
-    if (text.size() > limits::kLineBytesMax) bad(0, "the line is longer than 1 MiB");
-    else if (!is_blank(text, dialect_)) parsed(text);
+    if (text.size() > limits::kLineBytesMax)
+      bad(0, "the line is longer than 1 MiB");
+    else if (!is_blank(text, dialect_))
+      parsed(text);
     line_number_ += static_cast<uint64_t>(std::count(text.begin(), text.end(), '\n'));
   }
 
@@ -155,7 +173,8 @@ class ParseRun {
   }
 
   static int64_t now_ns() {
-    return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
+        .count();
   }
   int64_t truncated(int64_t ns) const { return floor_div(ns, unit_ns(precision_)) * unit_ns(precision_); }
 
@@ -180,12 +199,19 @@ void add_parse_command(CLI::App& app, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand("parse", "Print what line protocol says, line by line, as JSON");
   command->footer(std::string(kHelp) + "\n" + kExamples);
-  command->add_option("--dialect", arguments->dialect, "telegraf: what Telegraf's parser accepts; strict: the public corpus")
+  command
+      ->add_option("--dialect", arguments->dialect,
+                   "telegraf: what Telegraf's parser accepts; strict: the public corpus")
       ->check(CLI::IsMember({"telegraf", "strict"}))
       ->capture_default_str();
-  command->add_option("--precision", arguments->precision, "Unit of the timestamps")->check(CLI::IsMember({"ns", "us", "ms", "s"}))->capture_default_str();
-  command->add_option("--default-time", arguments->default_time_ns, "Timestamp in ns of lines that have none; default: now");
-  command->add_option("file", arguments->file, "Lines, plain or gzip; - is stdin")->type_name("FILE")->capture_default_str();
+  command->add_option("--precision", arguments->precision, "Unit of the timestamps")
+      ->check(CLI::IsMember({"ns", "us", "ms", "s"}))
+      ->capture_default_str();
+  command->add_option("--default-time", arguments->default_time_ns,
+                      "Timestamp in ns of lines that have none; default: now");
+  command->add_option("file", arguments->file, "Lines, plain or gzip; - is stdin")
+      ->type_name("FILE")
+      ->capture_default_str();
   command->callback([arguments, &exit_code] {
     auto file = InputFile::open(arguments->file);
     if (!file) {

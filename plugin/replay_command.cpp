@@ -109,12 +109,19 @@ void add_replay_command(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("replay", kHelp);
   command->footer(kExamples);
   command->add_option("--rules", arguments->rules, "Rules files, a shell pattern; may be given several times")
-      ->required()->type_name("GLOB")->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+      ->required()
+      ->type_name("GLOB")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command->add_flag("--all", arguments->all, "Print the lines that are written back, too, in the order of things");
-  command->add_option("--stats", arguments->stats, "Write the summary's numbers and the ledger there, as JSON")->type_name("FILE");
+  command->add_option("--stats", arguments->stats, "Write the summary's numbers and the ledger there, as JSON")
+      ->type_name("FILE");
   command->add_option("--dialect", arguments->dialect, "What is a valid line: telegraf or strict")
-      ->check(CLI::IsMember({"telegraf", "strict"}))->capture_default_str();
-  command->add_option("lines", arguments->lines, "Files of line protocol; `-` is the standard input")->required()->type_name("LINES");
+      ->check(CLI::IsMember({"telegraf", "strict"}))
+      ->capture_default_str();
+  command->add_option("lines", arguments->lines, "Files of line protocol; `-` is the standard input")
+      ->required()
+      ->type_name("LINES");
   command->callback([arguments, &exit_code] { exit_code = replay(*arguments); });
 }
 

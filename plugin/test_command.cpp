@@ -13,7 +13,8 @@
 namespace limpet {
 namespace {
 
-constexpr const char* kHelp = R"(Runs unit tests of rules: lines and a clock in, expected lines out. Exit code 1 with the difference where they are not as expected.)";
+constexpr const char* kHelp =
+    R"(Runs unit tests of rules: lines and a clock in, expected lines out. Exit code 1 with the difference where they are not as expected.)";
 
 constexpr const char* kExamples = R"(
 A test file:
@@ -67,7 +68,9 @@ void add_test_command(CLI::App& app, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand("test", "Run unit tests of rules");
   command->footer(std::string(kHelp) + "\n" + kExamples);
-  command->add_option("files", arguments->files, "Test files, or patterns of their names")->required()->type_name("FILE");
+  command->add_option("files", arguments->files, "Test files, or patterns of their names")
+      ->required()
+      ->type_name("FILE");
   command->add_flag("-q,--quiet", arguments->quiet, "Print failures only");
   command->callback([arguments, &exit_code] { exit_code = run(*arguments); });
 }

@@ -1,6 +1,7 @@
-// Writing and reading of the compact byte strings in which state travels: little-endian fixed integers, LEB128 varints, doubles as
-// their 64 bits, strings with their length in front. A Reader never reads past its end: after the first failure ok() is false
-// and every further read returns zero, so a decoder may check once, before it allocates anything by a decoded length.
+// Writing and reading of the compact byte strings in which state travels: little-endian fixed integers, LEB128 varints,
+// doubles as their 64 bits, strings with their length in front. A Reader never reads past its end: after the first
+// failure ok() is false and every further read returns zero, so a decoder may check once, before it allocates anything
+// by a decoded length.
 #pragma once
 
 #include <bit>

@@ -9,7 +9,8 @@ namespace limpet::limits {
 
 // Longest line taken in, bytes. Longer ones are skipped to the next newline. Counter: lines bad `too_long`.
 inline constexpr size_t kLineBytesMax = size_t{1} << 20;
-// Longest result line, bytes: Telegraf before 1.33.3 stops reading at 256 KiB, tools behind it at 64 KiB. Longer ones are split by fields.
+// Longest result line, bytes: Telegraf before 1.33.3 stops reading at 256 KiB, tools behind it at 64 KiB. Longer ones
+// are split by fields.
 inline constexpr size_t kResultBytesMax = 60 * 1024;
 // Tags and fields of a line. Counter: lines bad `too_many_tags`, `too_many_fields`.
 inline constexpr size_t kTagsMax = 1024;
@@ -31,8 +32,8 @@ inline constexpr size_t kConnectionsMax = 1024;
 inline constexpr size_t kQueueBytesMax = size_t{256} << 20;
 // What waits for stdout, bytes. Lines to be written back beyond it are dropped. Counter: lines `shed`.
 inline constexpr size_t kOutputBytesMax = size_t{64} << 20;
-// Rendered results that wait while stdout is stuck, bytes. Most wait inside the engine, as frozen windows; these are of groups that new
-// samples touched. Those beyond it are dropped. Counter: `results_dropped`.
+// Rendered results that wait while stdout is stuck, bytes. Most wait inside the engine, as frozen windows; these are of
+// groups that new samples touched. Those beyond it are dropped. Counter: `results_dropped`.
 inline constexpr size_t kResultsBytesMax = size_t{512} << 20;
 
 }  // namespace limpet::limits

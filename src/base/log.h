@@ -1,4 +1,5 @@
-// The log: one line per event, in the form Telegraf reads from a child's stderr (`E! text`). Implementations never block and never throw.
+// The log: one line per event, in the form Telegraf reads from a child's stderr (`E! text`). Implementations never
+// block and never throw.
 #pragma once
 
 #include <string_view>

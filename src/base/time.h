@@ -1,5 +1,5 @@
-// Points in time. Wall time counts nanoseconds since 1970 UTC and may jump; monotonic time never goes back and has no date.
-// Lengths of time are plain int64_t nanoseconds, in names that end in _ns.
+// Points in time. Wall time counts nanoseconds since 1970 UTC and may jump; monotonic time never goes back and has no
+// date. Lengths of time are plain int64_t nanoseconds, in names that end in _ns.
 #pragma once
 
 #include <compare>

@@ -8,7 +8,8 @@
 namespace limpet {
 namespace {
 
-// How many times of results a contested series remembers: enough for the graces of two rules to differ by as many slides.
+// How many times of results a contested series remembers: enough for the graces of two rules to differ by as many
+// slides.
 constexpr size_t kTimesRemembered = 1024;
 
 }  // namespace
@@ -48,8 +49,10 @@ void Contests::remove(Group& group) {
   auto it = writers_.find(group.hash);
   if (it == writers_.end() || it->second != &group) return;
   auto rest = contested_.find(group.hash);
-  if (rest == contested_.end()) writers_.erase(it);
-  else it->second = rest->second->groups.front();
+  if (rest == contested_.end())
+    writers_.erase(it);
+  else
+    it->second = rest->second->groups.front();
 }
 
 Contests::Series* Contests::find(const Group& group) {
@@ -62,8 +65,9 @@ void Engine::Impl::note_writer(Group& group) {
   RuleLedger& counts = group.epoch.state.ledger;
   if (counts.collisions == 0 && !group.epoch.state.collision_logged) {
     group.epoch.state.collision_logged = true;
-    log.warning("rule \"" + group.epoch.state.name + "\" writes a series that another rule writes too (" + group.prefix() +
-                "): of equal fields the first rule's is kept; give one of them another measurement, field_name or tags");
+    log.warning(
+        "rule \"" + group.epoch.state.name + "\" writes a series that another rule writes too (" + group.prefix() +
+        "): of equal fields the first rule's is kept; give one of them another measurement, field_name or tags");
   }
 }
 
@@ -76,7 +80,8 @@ void Engine::Impl::forget_writers(const RuleEpoch& epoch) {
 // The window of an epoch whose results carry that time; kNever: none does.
 int64_t Engine::Impl::window_stamped(const RuleEpoch& epoch, int64_t stamp_ns) const {
   int64_t end = stamp_ns;
-  if (epoch.rule->timestamp == WindowStamp::kStart && __builtin_add_overflow(end, epoch.rule->period_ns, &end)) return WindowClock::kNever;
+  if (epoch.rule->timestamp == WindowStamp::kStart && __builtin_add_overflow(end, epoch.rule->period_ns, &end))
+    return WindowClock::kNever;
   int64_t window = epoch.windows.pane_of(end);
   return epoch.windows.end_ns(window) == end && epoch.windows.in_force(window) ? window : WindowClock::kNever;
 }
@@ -101,7 +106,8 @@ Contest Engine::Impl::contest_of(const Group& group, int64_t stamp_ns) {
   for (const Group* rival : shared->groups) {
     if (rival->epoch.state.order >= group.epoch.state.order || rival->epoch.preview()) continue;
     int64_t window = window_stamped(rival->epoch, stamp_ns);
-    if (window == WindowClock::kNever || rival->epoch.windows.emitted(window) || !holds_samples(*rival, window)) continue;
+    if (window == WindowClock::kNever || rival->epoch.windows.emitted(window) || !holds_samples(*rival, window))
+      continue;
     add_result_fields(*rival, window, reserved);
   }
   auto& written = shared->written[stamp_ns];

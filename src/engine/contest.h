@@ -1,5 +1,5 @@
-// Two rules that write one result field of one series at one time. `limpet check` refuses what the rules alone can show; where only the
-// data does, the first rule in file order wins and the field is left out of the others' results.
+// Two rules that write one result field of one series at one time. `limpet check` refuses what the rules alone can
+// show; where only the data does, the first rule in file order wins and the field is left out of the others' results.
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -15,11 +15,13 @@
 
 namespace limpet {
 
-// What others may not write at one time, asked field by field while a group is rendered. Uncontested groups pay one test.
+// What others may not write at one time, asked field by field while a group is rendered. Uncontested groups pay one
+// test.
 class Contest {
  public:
   Contest() = default;
-  Contest(std::set<std::string>& written, std::set<std::string> reserved) : written_(&written), reserved_(std::move(reserved)) {}
+  Contest(std::set<std::string>& written, std::set<std::string> reserved)
+      : written_(&written), reserved_(std::move(reserved)) {}
 
   // True if the field belongs to another rule; else it now belongs to the asker. `le`: of a histogram's line.
   bool taken(std::string_view field, std::string_view le);

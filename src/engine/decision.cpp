@@ -29,7 +29,8 @@ uint16_t Decision::take(size_t matching) {
 // A name is plain if it stands in a line as it is: the parser itself is asked.
 bool Decision::is_plain(std::string_view name) const {
   auto point = parse_line("m " + std::string(name) + "=1", dialect_);
-  return point && point->fields.size() == 1 && point->fields[0].first == name && name.find_first_of("\\\"\n") == name.npos;
+  return point && point->fields.size() == 1 && point->fields[0].first == name &&
+         name.find_first_of("\\\"\n") == name.npos;
 }
 
 FieldEntry Decision::make(const std::string& name) {

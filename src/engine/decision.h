@@ -1,5 +1,6 @@
-// What the rules do with the lines of a measurement: made once per (measurement, rules that match), shared by all series it holds for.
-// It knows the fields of those lines by name, with the programs that take each, so that a field costs one masked load and a compare.
+// What the rules do with the lines of a measurement: made once per (measurement, rules that match), shared by all
+// series it holds for. It knows the fields of those lines by name, with the programs that take each, so that a field
+// costs one masked load and a compare.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +25,8 @@ struct Take {
 // One program that takes a field.
 struct Target {
   FieldProgram* program = nullptr;
-  uint32_t id = 0;            // of the field in the take's space
-  uint32_t counter = 0;       // index into Series::counters, where the program counts
+  uint32_t id = 0;       // of the field in the take's space
+  uint32_t counter = 0;  // index into Series::counters, where the program counts
   uint16_t take = 0;
   bool same_state_as_next = false;
 };
@@ -47,7 +48,8 @@ class Decision {
   Decision& operator=(const Decision&) = delete;
 
   const std::string& measurement() const { return measurement_; }
-  // Grows when a field comes that a rule takes which took none before: series then need the groups of the further takes.
+  // Grows when a field comes that a rule takes which took none before: series then need the groups of the further
+  // takes.
   const std::vector<Take>& takes() const { return takes_; }
   const Target* targets(uint32_t first) const { return targets_.data() + first; }
   uint32_t counters() const { return counters_; }
@@ -90,12 +92,13 @@ class Decision {
   size_t mask_ = 0;
   int shift_ = 0;
   size_t used_ = 0;
-  std::deque<std::string> names_;  // stable
+  std::deque<std::string> names_;                         // stable
   std::unordered_map<std::string_view, FieldEntry> odd_;  // names that need escaping
 };
 
 namespace decision_detail {
-alignas(32) inline constexpr unsigned char kMask[32] = {255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255};
+alignas(32) inline constexpr unsigned char kMask[32] = {255, 255, 255, 255, 255, 255, 255, 255,
+                                                        255, 255, 255, 255, 255, 255, 255, 255};
 }
 
 inline void Decision::load_masked(const char* p, size_t size, uint64_t key[2]) {

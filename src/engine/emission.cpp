@@ -1,4 +1,5 @@
-// Frozen windows become result lines: a little at a time, group by group, always before a new sample touches the group's panes.
+// Frozen windows become result lines: a little at a time, group by group, always before a new sample touches the
+// group's panes.
 #include <algorithm>
 #include <cmath>
 
@@ -10,7 +11,8 @@
 namespace limpet {
 namespace {
 
-// How many groups one call may look at beside the lines it writes: bounds the time of a call over groups with nothing to say.
+// How many groups one call may look at beside the lines it writes: bounds the time of a call over groups with nothing
+// to say.
 constexpr size_t kGroupsPerCall = 8192;
 
 // A line under construction; begins another of the same series and time where it would grow too long.
@@ -113,7 +115,8 @@ void Engine::Impl::add_result_fields(const Group& group, int64_t window, std::se
     for (size_t f = 0; f < program.functions.size(); f++) {
       const FunctionSpec& function = program.functions[f];
       if (function.kind == FunctionKind::kHistogram || function.kind == FunctionKind::kHistogramBounds)
-        for_each_bucket(function, program, field, [&](std::string_view le, uint64_t) { out.insert(contest_key(program.names[f], le)); });
+        for_each_bucket(function, program, field,
+                        [&](std::string_view le, uint64_t) { out.insert(contest_key(program.names[f], le)); });
       else if (auto value = result_of(function, program, field); value && is_finite(*value))
         out.insert(contest_key(program.names[f], {}));
     }
@@ -144,13 +147,15 @@ void Engine::Impl::render(Group& group, const Freeze& freeze, int64_t window) {
   RuleEpoch& epoch = group.epoch;
   const Rule& rule = *epoch.rule;
   RuleLedger& counts = epoch.state.ledger;
-  bool incomplete = freeze.cut_short || (options.clock == ClockSource::kCaller && epoch.windows.begin_ns(window) < options.started.ns);
+  bool incomplete = freeze.cut_short ||
+                    (options.clock == ClockSource::kCaller && epoch.windows.begin_ns(window) < options.started.ns);
   if (incomplete) {
     counts.incomplete++;
     note_incomplete(epoch);
     if (rule.incomplete == IncompletePolicy::kSkip) return;
   }
-  std::string_view tag = incomplete && rule.incomplete == IncompletePolicy::kTag ? std::string_view(options.incarnation) : "";
+  std::string_view tag =
+      incomplete && rule.incomplete == IncompletePolicy::kTag ? std::string_view(options.incarnation) : "";
   int64_t stamp = rule.timestamp == WindowStamp::kEnd ? epoch.windows.end_ns(window) : epoch.windows.begin_ns(window);
   if (superseded(group, stamp)) return;
   Contest contest = contest_of(group, stamp);
@@ -181,16 +186,21 @@ void Engine::Impl::render(Group& group, const Freeze& freeze, int64_t window) {
       }
       std::optional<Value> value = result_of(function, program, field);
       if (!value) continue;
-      if (!is_finite(*value)) counts.not_finite++;
-      else if (contest.taken(program.names[f], {})) counts.collisions++;
-      else line.field(program.names[f], *value);
+      if (!is_finite(*value))
+        counts.not_finite++;
+      else if (contest.taken(program.names[f], {}))
+        counts.collisions++;
+      else
+        line.field(program.names[f], *value);
     }
   }
   size_t lines = line.close() + buckets;
   out += bucket_lines;
   counts.results += lines;
-  if (epoch.preview()) scratch_results.clear();
-  else results_written += lines;
+  if (epoch.preview())
+    scratch_results.clear();
+  else
+    results_written += lines;
 }
 
 size_t Engine::Impl::scan_some(RuleEpoch& epoch, size_t lines_max) {
@@ -206,7 +216,8 @@ size_t Engine::Impl::scan_some(RuleEpoch& epoch, size_t lines_max) {
       epoch.scan_at++;
       continue;
     }
-    // The last group takes the place of one that goes. It may have been looked at before, so this place does not count as done.
+    // The last group takes the place of one that goes. It may have been looked at before, so this place does not count
+    // as done.
     forget_writer(group);
     epoch.groups[epoch.scan_at] = epoch.groups.back();
     epoch.groups.pop_back();

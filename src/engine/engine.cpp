@@ -9,13 +9,17 @@ namespace {
 
 // Seeds the hash of series heads: whoever sends lines should not be able to choose ones that collide.
 uint64_t table_seed(const void* address, WallTime started) {
-  return hash64(std::string_view(reinterpret_cast<const char*>(&started), sizeof started), reinterpret_cast<uint64_t>(address) | 1);
+  return hash64(std::string_view(reinterpret_cast<const char*>(&started), sizeof started),
+                reinterpret_cast<uint64_t>(address) | 1);
 }
 
 }  // namespace
 
 Engine::Impl::Impl(EngineOptions options_, Log& log_)
-    : options(std::move(options_)), log(log_), series(table_seed(this, options.started)), undecided({}, {}, options.dialect) {}
+    : options(std::move(options_)),
+      log(log_),
+      series(table_seed(this, options.started)),
+      undecided({}, {}, options.dialect) {}
 
 Engine::Impl::~Impl() {
   for (auto& state : states)
@@ -62,7 +66,8 @@ EngineGauges Engine::Impl::gauges() const {
 void Engine::Impl::note_incomplete(RuleEpoch& epoch) {
   if (epoch.state.incomplete_logged) return;
   epoch.state.incomplete_logged = true;
-  log.info("rule \"" + epoch.state.name + "\": windows that were open when the process started or stopped are incomplete; `incomplete` "
+  log.info("rule \"" + epoch.state.name +
+           "\": windows that were open when the process started or stopped are incomplete; `incomplete` "
            "says what becomes of them");
 }
 

@@ -1,5 +1,5 @@
-// The aggregator's heart: bytes of line protocol and the time go in; lines written back and results come out. No clock, file, socket
-// or thread of its own. One thread at a time may call it.
+// The aggregator's heart: bytes of line protocol and the time go in; lines written back and results come out. No clock,
+// file, socket or thread of its own. One thread at a time may call it.
 //
 //   engine.set_rules(rules, now);
 //   loop:  engine.ingest(block, now)        applies whole lines; fills written_back()
@@ -8,8 +8,8 @@
 //          write out and clear written_back() and results(), in whichever order and pace
 //   end:   engine.stop(...), engine.emit(all)
 //
-// Freezing a window is one step for all groups of a rule and costs nothing per group; rendering may take its time, since a group that
-// is not rendered yet is rendered before a new sample touches it.
+// Freezing a window is one step for all groups of a rule and costs nothing per group; rendering may take its time,
+// since a group that is not rendered yet is rendered before a new sample touches it.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +27,8 @@
 
 namespace limpet {
 
-// Bytes that must be readable behind the end of a block: the scanner loads whole vectors. Their content does not matter.
+// Bytes that must be readable behind the end of a block: the scanner loads whole vectors. Their content does not
+// matter.
 inline constexpr size_t kBlockPadding = 64;
 
 enum class ClockSource : uint8_t {
@@ -47,14 +48,15 @@ struct EngineOptions {
 struct Block {
   std::string_view text;  // REQUIRES: kBlockPadding readable bytes behind it
   Precision precision = Precision::kNs;
-  bool rewrite_time = false;  // lines to be written back get a timestamp in ns where precision or absence demands it (listeners)
-  bool last = false;          // an unterminated last line is a whole line (files, HTTP bodies); false: it stays unconsumed
+  bool rewrite_time =
+      false;  // lines to be written back get a timestamp in ns where precision or absence demands it (listeners)
+  bool last = false;  // an unterminated last line is a whole line (files, HTTP bodies); false: it stays unconsumed
 };
 
 // What a sender is told, and what the log says once per burst.
 struct IngestResult {
-  size_t consumed = 0;    // bytes of whole lines; the caller keeps the rest and brings it again with more behind it
-  uint64_t lines = 0;     // without blank ones and comments
+  size_t consumed = 0;  // bytes of whole lines; the caller keeps the rest and brings it again with more behind it
+  uint64_t lines = 0;   // without blank ones and comments
   uint64_t bad = 0;
   uint64_t first_bad_line = 0;  // counted from 1 within the block, over all its lines (a string with newlines is one)
   ParseError first_error;
@@ -70,9 +72,9 @@ enum class StopMode : uint8_t {
 struct EngineGauges {
   uint64_t series = 0;
   uint64_t groups = 0;
-  uint64_t state_bytes = 0;       // an estimate of all memory held for series and groups
-  uint64_t frozen_groups = 0;     // at most this many groups still wait to be rendered
-  int64_t emission_lag_ns = 0;    // how long the oldest frozen window that is not written out has been due
+  uint64_t state_bytes = 0;     // an estimate of all memory held for series and groups
+  uint64_t frozen_groups = 0;   // at most this many groups still wait to be rendered
+  int64_t emission_lag_ns = 0;  // how long the oldest frozen window that is not written out has been due
 };
 
 class Engine {
@@ -82,13 +84,15 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  // The first rules, or others at run time (state is kept as section 5 "Reload" of the design says). Returns what changed, in order.
+  // The first rules, or others at run time (state is kept as section 5 "Reload" of the design says). Returns what
+  // changed, in order.
   std::vector<PlannedChange> set_rules(std::shared_ptr<const RuleSet> rules, WallTime now);
 
   IngestResult ingest(const Block& block, WallTime now);
   // A line that the caller had to give up before it could be ingested; counts as read and bad.
   void count_bad(BadLine bad);
-  // `lines` lines that were to be written back and were dropped since stdout was stuck: moved from written_back to shed.
+  // `lines` lines that were to be written back and were dropped since stdout was stuck: moved from written_back to
+  // shed.
   void count_shed(uint64_t lines);
 
   // kData: moves the data's clock on to `now`, if it is behind, as a line of that time would.
@@ -97,15 +101,16 @@ class Engine {
   std::optional<WallTime> next_deadline() const;
 
   bool emission_pending() const;
-  // Renders until about `lines_max` result lines were added or nothing is pending. Returns the lines added. Bounded work per call.
+  // Renders until about `lines_max` result lines were added or nothing is pending. Returns the lines added. Bounded
+  // work per call.
   size_t emit(size_t lines_max);
   // Freezes what a stop emits. Afterwards only emit() and the accessors may be called.
   void stop(StopMode mode, WallTime now);
 
-  std::string& results();        // whole lines; the caller takes bytes from it
-  std::string& written_back();   // likewise, byte for byte as they came
+  std::string& results();       // whole lines; the caller takes bytes from it
+  std::string& written_back();  // likewise, byte for byte as they came
 
-  const Ledger& ledger();        // refreshed
+  const Ledger& ledger();  // refreshed
   EngineGauges gauges() const;
   const RuleSet& rules() const;
   // The clock by which windows close: the caller's, or the data's. None before the first line (kData).

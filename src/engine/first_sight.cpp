@@ -1,5 +1,5 @@
-// What happens once for each series: its head is parsed, the rules that match are found, its groups are found or made. And its end: what is
-// idle is forgotten.
+// What happens once for each series: its head is parsed, the rules that match are found, its groups are found or made.
+// And its end: what is idle is forgotten.
 #include <algorithm>
 
 #include "base/hash.h"
@@ -186,7 +186,8 @@ void sweep_counters(RuleState& state, int64_t clock_ns) {
     state.freed_counters[counter.first] = entry.last_clock_ns + expire_ns;
     return true;
   });
-  boost::unordered::erase_if(state.freed_counters, [&](const auto& freed) { return clock_ns - freed.second >= kFreedCountersKeptNs; });
+  boost::unordered::erase_if(state.freed_counters,
+                             [&](const auto& freed) { return clock_ns - freed.second >= kFreedCountersKeptNs; });
   boost::unordered::erase_if(state.totals, [&](const auto& total) {
     return total.second->users == 0 && clock_ns - total.second->last_clock_ns >= expire_ns;
   });
@@ -202,8 +203,8 @@ void Engine::Impl::sweep() {
   auto now_s = static_cast<uint32_t>(clock_ns / kSecondNs);
   constexpr auto kIdleS = static_cast<uint32_t>(kSeriesIdleNs / kSecondNs);
   series.sweep(
-      std::max(kSweepSlotsMin, series.slots() / kSweepShare), [&](const Series& s) { return now_s > s.last_seen_s + kIdleS; },
-      [&](Series& s) { release(s); });
+      std::max(kSweepSlotsMin, series.slots() / kSweepShare),
+      [&](const Series& s) { return now_s > s.last_seen_s + kIdleS; }, [&](Series& s) { release(s); });
   if (++sweeps % kSweepShare != 0) return;
   for (auto& state : states) sweep_counters(*state, clock_ns);
   for (RuleEpoch* epoch : epochs) begin_scan(*epoch);

@@ -8,7 +8,8 @@
 namespace limpet {
 namespace {
 
-// Ids below it are looked up in an array; a measurement with thousands of fields of which a group has a few must not cost each group thousands.
+// Ids below it are looked up in an array; a measurement with thousands of fields of which a group has a few must not
+// cost each group thousands.
 constexpr uint32_t kNearIds = 128;
 constexpr std::string_view kLeTag = "le";
 constexpr std::string_view kIncompleteTag = "limpet_incomplete";
@@ -120,7 +121,8 @@ Pane* Group::add_pane(int64_t number, PanePool& pool) {
   Pane* pane = pool.take(lines_);
   pane->number = number;
   construct(*pane, 0);
-  auto at = std::upper_bound(panes_.begin(), panes_.end(), number, [](int64_t n, const Pane* p) { return n < p->number; });
+  auto at =
+      std::upper_bound(panes_.begin(), panes_.end(), number, [](int64_t n, const Pane* p) { return n < p->number; });
   panes_.insert(at, pane);
   return hot_ = pane;
 }
@@ -139,8 +141,8 @@ void Group::drop_panes_before(int64_t number, PanePool& pool) {
 }
 
 size_t Group::bytes() const {
-  return sizeof(Group) + prefix_.capacity() + slots_.capacity() * sizeof(Slot) + near_.capacity() * 2 + by_name_.capacity() * 2 +
-         panes_.capacity() * sizeof(Pane*);
+  return sizeof(Group) + prefix_.capacity() + slots_.capacity() * sizeof(Slot) + near_.capacity() * 2 +
+         by_name_.capacity() * 2 + panes_.capacity() * sizeof(Pane*);
 }
 
 }  // namespace limpet

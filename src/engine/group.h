@@ -16,12 +16,13 @@ namespace limpet {
 
 struct RuleEpoch;
 
-// A counter's running sum over all increases of a group's field: shared by the definitions of a rule before and after a reload.
+// A counter's running sum over all increases of a group's field: shared by the definitions of a rule before and after a
+// reload.
 struct RunningTotal {
   DoubleDouble sum;
-  int64_t last_clock_ns = 0;   // of its newest sample: idle for `expire`, it starts anew
-  uint64_t last_arrival = 0;   // a line counts once
-  uint32_t users = 0;          // groups that point here
+  int64_t last_clock_ns = 0;  // of its newest sample: idle for `expire`, it starts anew
+  uint64_t last_arrival = 0;  // a line counts once
+  uint32_t users = 0;         // groups that point here
 };
 
 // The fields of one output measurement of one rule, with their programs. Ids are dense.
@@ -51,12 +52,12 @@ class Group {
 
   RuleEpoch& epoch;
   FieldSpace& space;
-  uint64_t hash;            // of measurement and tags: its identity, alike in all rules
-  uint64_t written = 0;     // the epoch's freezes up to this one are rendered
-  uint32_t series = 0;      // input series that point here
-  uint32_t changed = 0;     // number of the checkpoint in which it last changed
-  bool overflow = false;    // the one that others fold into
-  bool contested = false;   // another rule writes the same series
+  uint64_t hash;           // of measurement and tags: its identity, alike in all rules
+  uint64_t written = 0;    // the epoch's freezes up to this one are rendered
+  uint32_t series = 0;     // input series that point here
+  uint32_t changed = 0;    // number of the checkpoint in which it last changed
+  bool overflow = false;   // the one that others fold into
+  bool contested = false;  // another rule writes the same series
 
   // The slot of a field, kNoSlot if the group has not seen it yet.
   uint16_t slot_of(uint32_t id) const {
@@ -82,7 +83,8 @@ class Group {
   void drop_all_panes(PanePool& pool) { drop_panes_before(INT64_MAX, pool); }
   bool active() const { return !panes_.empty(); }
 
-  // `measurement,tag=value,...`, ready for output; the second with the tags `le` and `limpet_incomplete` in their places (empty: without).
+  // `measurement,tag=value,...`, ready for output; the second with the tags `le` and `limpet_incomplete` in their
+  // places (empty: without).
   const std::string& prefix() const { return prefix_; }
   std::string prefix_with(std::string_view le, std::string_view incomplete) const;
   size_t bytes() const;

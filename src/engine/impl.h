@@ -36,8 +36,8 @@ struct TakeLine {
   Group* group = nullptr;
   Pane* pane = nullptr;
   int64_t pane_number = 0;
-  int64_t missed = 0;            // windows
-  double lateness_s = 0;         // grace that the line would have needed to be in all its windows
+  int64_t missed = 0;     // windows
+  double lateness_s = 0;  // grace that the line would have needed to be in all its windows
   uint64_t samples = 0;
   bool folded = false;
 };
@@ -45,9 +45,9 @@ struct TakeLine {
 // What happens to the line itself.
 struct LineFate {
   bool taken = false;
-  bool dropped = false;          // a rule that takes it has drop_original
-  bool all_late = true;          // in every rule that takes it
-  bool pass_late = false;        // and one of them passes such lines on
+  bool dropped = false;    // a rule that takes it has drop_original
+  bool all_late = true;    // in every rule that takes it
+  bool pass_late = false;  // and one of them passes such lines on
   RuleEpoch* dropper = nullptr;
 };
 
@@ -62,7 +62,7 @@ struct Engine::Impl {
     const char* end;  // its '\n'
     HeadHash hash;
     Series* series;
-    bool odd;         // for the full parser
+    bool odd;  // for the full parser
   };
   IngestResult ingest(const Block& block);
   void ingest_tail(const Block& block, std::string_view text, IngestResult& result);
@@ -76,13 +76,14 @@ struct Engine::Impl {
   void apply_samples(Series& series, int64_t time_ns, LineFate& fate);
   bool apply_target(Series& series, const Target& target, TakeLine& take, Sample& sample);
   void count_step(Series& series, const Target& target, TakeLine& take, Sample& sample);
-  void finish_line(const LineFate& fate, const Line& line, const Block& block, const char* fields_end, int64_t time_ns, bool has_time);
+  void finish_line(const LineFate& fate, const Line& line, const Block& block, const char* fields_end, int64_t time_ns,
+                   bool has_time);
   void write_back(const Line& line, const Block& block, const char* fields_end, int64_t time_ns, bool has_time);
   void note_bad(IngestResult& result, const Line& line, ParseError error);
   void to_sample(const ScannedValue& value, Sample& sample);
 
   // first_sight.cpp
-  Series* see(const Line& line);                                  // null: odd
+  Series* see(const Line& line);  // null: odd
   Series* see(const HeadHash* raw, const Head& head, std::string_view raw_bytes);
   void decide(Series& series, const Head& head);
   void resolve(Series& series, const Head& head);
@@ -150,12 +151,13 @@ struct Engine::Impl {
   Ledger ledger;
   int64_t clock_ns = 0;
   bool has_clock = false;
-  uint64_t arrival = 0;                        // of the line at hand
-  int64_t next_due_ns = WindowClock::kNever;   // when advance() has something to do
+  uint64_t arrival = 0;                       // of the line at hand
+  int64_t next_due_ns = WindowClock::kNever;  // when advance() has something to do
   uint32_t checkpoint = 0;
   uint64_t results_written = 0;
 
-  // One rule set with those of its rules that are in force: the current one last, before it those that still have windows to finish.
+  // One rule set with those of its rules that are in force: the current one last, before it those that still have
+  // windows to finish.
   struct Generation {
     std::shared_ptr<const RuleSet> rules;
     std::vector<RuleEpoch*> epochs;  // by index of the rule; null: not (or no longer) in force by this set

@@ -1,5 +1,6 @@
-// The hot path: bytes to lines, lines to series, fields to panes. Lines are taken in batches, with a prefetch between the stages, since with
-// a million series each stage is a cache miss. What is unusual leaves the path at once (`odd`) and is read by the full parser.
+// The hot path: bytes to lines, lines to series, fields to panes. Lines are taken in batches, with a prefetch between
+// the stages, since with a million series each stage is a cache miss. What is unusual leaves the path at once (`odd`)
+// and is read by the full parser.
 #include <algorithm>
 #include <cstring>
 
@@ -15,7 +16,8 @@ constexpr size_t kErrorTextMax = 256;
 
 bool begins_oddly(char c) { return c <= ' ' || c == '#'; }
 
-// The first blank that no backslash precedes, or the '\n'. Whether that is really where the head ends, the parser says at first sight.
+// The first blank that no backslash precedes, or the '\n'. Whether that is really where the head ends, the parser says
+// at first sight.
 const char* find_head_end(const char* p, const char* end) {
   const char* q = find_either(p, end, ' ', '\n');
   while (q < end && *q == ' ' && q > p && q[-1] == '\\') q = find_either(q + 1, end, ' ', '\n');
@@ -47,7 +49,8 @@ IngestResult Engine::Impl::ingest(const Block& block) {
   return result;
 }
 
-// The last line of a text that ends without a newline gets one. If even so it does not end, in a string that nobody closes, it is bad.
+// The last line of a text that ends without a newline gets one. If even so it does not end, in a string that nobody
+// closes, it is bad.
 void Engine::Impl::ingest_tail(const Block& block, std::string_view text, IngestResult& result) {
   std::string tail(text);
   tail += '\n';
@@ -70,8 +73,8 @@ void Engine::Impl::ingest_tail(const Block& block, std::string_view text, Ingest
   result.consumed = block.text.size();
 }
 
-// The next lines, up to a batch. Where a head ends and where a line ends is guessed from blanks and newlines; of a series seen before the
-// guess is right, since the parser confirmed it then.
+// The next lines, up to a batch. Where a head ends and where a line ends is guessed from blanks and newlines; of a
+// series seen before the guess is right, since the parser confirmed it then.
 size_t Engine::Impl::split(const char*& p, const char* end, Line* lines) {
   size_t count = 0;
   for (; count < kBatch && p < end; count++) {
@@ -110,7 +113,8 @@ void Engine::Impl::find_series(Line* lines, size_t count) {
   }
 }
 
-bool Engine::Impl::scan_fields(const Line& line, Decision& decision, int64_t& time, bool& has_time, const char*& fields_end) {
+bool Engine::Impl::scan_fields(const Line& line, Decision& decision, int64_t& time, bool& has_time,
+                               const char*& fields_end) {
   items.clear();
   unused_fields = 0;
   const char* p = line.head_end + 1;
@@ -151,7 +155,8 @@ bool Engine::Impl::scan_fields(const Line& line, Decision& decision, int64_t& ti
 
 void Engine::Impl::apply_line(const Line& line, const Block& block, IngestResult& result) {
   arrival++;
-  if (line.odd || options.dialect == Dialect::kStrict || static_cast<size_t>(line.end - line.begin) > limits::kLineBytesMax)
+  if (line.odd || options.dialect == Dialect::kStrict ||
+      static_cast<size_t>(line.end - line.begin) > limits::kLineBytesMax)
     return apply_odd_line(line, block, result);
   Series* found = line.series ? line.series : series.find(line.hash);
   if (!found || found->decision == &undecided) found = see(line);
@@ -174,7 +179,8 @@ void Engine::Impl::apply_line(const Line& line, const Block& block, IngestResult
 void Engine::Impl::apply_odd_line(const Line& line, const Block& block, IngestResult& result) {
   result.first_bad_line += result.bad == 0;
   std::string_view text(line.begin, static_cast<size_t>(line.end - line.begin));
-  if (text.size() > limits::kLineBytesMax) return note_bad(result, line, {BadLine::kTooLong, 0, "the line is longer than 1 MiB"});
+  if (text.size() > limits::kLineBytesMax)
+    return note_bad(result, line, {BadLine::kTooLong, 0, "the line is longer than 1 MiB"});
   if (!text.empty() && text.back() == '\r') text.remove_suffix(1);
   if (is_blank(text, options.dialect)) return;
   auto point = parse_line(text, options.dialect, block.precision);
@@ -198,10 +204,18 @@ void Engine::Impl::apply_odd_line(const Line& line, const Block& block, IngestRe
     item.first_target = entry.first_target, item.targets = entry.targets;
     item.value.kind = kind_of(value);
     switch (item.value.kind) {
-      case ValueKind::kFloat: item.value.number = std::get<double>(value); break;
-      case ValueKind::kInt: item.value.integer = std::get<int64_t>(value); break;
-      case ValueKind::kUint: item.value.natural = std::get<uint64_t>(value); break;
-      case ValueKind::kBool: item.value.boolean = std::get<bool>(value); break;
+      case ValueKind::kFloat:
+        item.value.number = std::get<double>(value);
+        break;
+      case ValueKind::kInt:
+        item.value.integer = std::get<int64_t>(value);
+        break;
+      case ValueKind::kUint:
+        item.value.natural = std::get<uint64_t>(value);
+        break;
+      case ValueKind::kBool:
+        item.value.boolean = std::get<bool>(value);
+        break;
       case ValueKind::kString: {
         const auto& s = std::get<std::string>(value);
         item.value.text = s.data(), item.value.text_size = static_cast<uint32_t>(s.size());
@@ -229,7 +243,8 @@ void Engine::Impl::note_bad(IngestResult& result, const Line& line, ParseError e
   result.lines++;
   if (result.bad++ == 0) {
     result.first_error = std::move(error);
-    result.first_bad_text.assign(line.begin, std::min<size_t>(static_cast<size_t>(line.end - line.begin), kErrorTextMax));
+    result.first_bad_text.assign(line.begin,
+                                 std::min<size_t>(static_cast<size_t>(line.end - line.begin), kErrorTextMax));
   }
 }
 
@@ -240,8 +255,10 @@ bool Engine::Impl::line_time(int64_t scanned, bool has_time, Precision precision
     time_ns = clock_ns;
     return true;
   }
-  if (precision == Precision::kNs) time_ns = scanned;
-  else if (__builtin_mul_overflow(scanned, unit_ns(precision), &time_ns)) return false;
+  if (precision == Precision::kNs)
+    time_ns = scanned;
+  else if (__builtin_mul_overflow(scanned, unit_ns(precision), &time_ns))
+    return false;
   if (options.clock == ClockSource::kData && (time_ns > clock_ns || !has_clock)) set_clock(time_ns);
   return true;
 }
@@ -249,10 +266,18 @@ bool Engine::Impl::line_time(int64_t scanned, bool has_time, Precision precision
 void Engine::Impl::to_sample(const ScannedValue& value, Sample& sample) {
   sample.kind = value.kind;
   switch (value.kind) {
-    case ValueKind::kFloat: sample.number = Number::of(value.number); break;
-    case ValueKind::kInt: sample.number = Number::of(value.integer); break;
-    case ValueKind::kUint: sample.number = Number::of(value.natural); break;
-    case ValueKind::kBool: sample.boolean = value.boolean; break;
+    case ValueKind::kFloat:
+      sample.number = Number::of(value.number);
+      break;
+    case ValueKind::kInt:
+      sample.number = Number::of(value.integer);
+      break;
+    case ValueKind::kUint:
+      sample.number = Number::of(value.natural);
+      break;
+    case ValueKind::kBool:
+      sample.boolean = value.boolean;
+      break;
     case ValueKind::kString:
       sample.text = {value.text, value.text_size};
       if (value.escaped) {
@@ -300,8 +325,10 @@ void Engine::Impl::apply_samples(Series& from, int64_t time_ns, LineFate& fate) 
         seen = true;
         take.samples++;
         if (take.status == TakeLine::Status::kOpen) {
-          if (apply_target(from, target, take, sample)) aggregated = true;
-          else if (!aggregated) why = sample.is_number() ? Drop::kOutOfOrder : Drop::kType;
+          if (apply_target(from, target, take, sample))
+            aggregated = true;
+          else if (!aggregated)
+            why = sample.is_number() ? Drop::kOutOfOrder : Drop::kType;
         } else if (!aggregated) {
           why = take.status == TakeLine::Status::kLate ? Drop::kLate : Drop::kFuture;
         }
@@ -309,8 +336,10 @@ void Engine::Impl::apply_samples(Series& from, int64_t time_ns, LineFate& fate) 
       if (!target.same_state_as_next) {
         RuleLedger& counts = epoch.state.ledger;
         counts.seen += seen;
-        if (aggregated) counts.aggregated++;
-        else if (seen) counts.dropped[static_cast<size_t>(why)]++;
+        if (aggregated)
+          counts.aggregated++;
+        else if (seen)
+          counts.dropped[static_cast<size_t>(why)]++;
         seen = aggregated = false;
       }
     }
@@ -319,7 +348,8 @@ void Engine::Impl::apply_samples(Series& from, int64_t time_ns, LineFate& fate) 
     const TakeLine& take = takes[t];
     if (take.missed == 0 && take.lateness_s == 0 && !take.folded) continue;
     RuleLedger& counts = decision.takes()[t].epoch->state.ledger;
-    if (take.status == TakeLine::Status::kOpen) counts.windows_missed += take.samples * static_cast<uint64_t>(take.missed);
+    if (take.status == TakeLine::Status::kOpen)
+      counts.windows_missed += take.samples * static_cast<uint64_t>(take.missed);
     if (take.lateness_s > 0) counts.lateness_s.add(take.lateness_s, take.samples);
     if (take.folded) counts.folded += take.samples;
   }
@@ -351,7 +381,8 @@ bool Engine::Impl::apply_target(Series& from, const Target& target, TakeLine& ta
   if (program.has_counter && sample.is_number()) {
     count_step(from, target, take, sample);
     if (slot.total && sample.step.counted && slot.total->last_arrival != arrival) {
-      if (slot.total->last_arrival != 0 && clock_ns - slot.total->last_clock_ns >= group.epoch.rule->expire_ns) slot.total->sum = {};
+      if (slot.total->last_arrival != 0 && clock_ns - slot.total->last_clock_ns >= group.epoch.rule->expire_ns)
+        slot.total->sum = {};
       sample.step.increase.add_to(slot.total->sum);
       slot.total->last_arrival = arrival;
       slot.total->last_clock_ns = std::max(slot.total->last_clock_ns, clock_ns);
@@ -360,8 +391,8 @@ bool Engine::Impl::apply_target(Series& from, const Target& target, TakeLine& ta
   return add_sample(program, core, program.wide() ? &take.pane->wide(slot.line + 1) : nullptr, sample);
 }
 
-void Engine::Impl::finish_line(const LineFate& fate, const Line& line, const Block& block, const char* fields_end, int64_t time_ns,
-                               bool has_time) {
+void Engine::Impl::finish_line(const LineFate& fate, const Line& line, const Block& block, const char* fields_end,
+                               int64_t time_ns, bool has_time) {
   if (fate.dropped && !(fate.all_late && fate.pass_late)) {
     ledger.lines.original_dropped++;
     fate.dropper->state.ledger.unused_fields += unused_fields;
@@ -371,7 +402,8 @@ void Engine::Impl::finish_line(const LineFate& fate, const Line& line, const Blo
   write_back(line, block, fields_end, time_ns, has_time);
 }
 
-void Engine::Impl::write_back(const Line& line, const Block& block, const char* fields_end, int64_t time_ns, bool has_time) {
+void Engine::Impl::write_back(const Line& line, const Block& block, const char* fields_end, int64_t time_ns,
+                              bool has_time) {
   std::string& out = options.interleave ? results : written_back;
   if (block.rewrite_time && (!has_time || block.precision != Precision::kNs)) {
     out.append(line.begin, fields_end);

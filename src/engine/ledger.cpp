@@ -12,9 +12,12 @@ namespace {
 void append_json_string(std::string& out, std::string_view text) {
   out += '"';
   for (char c : text) {
-    if (c == '"' || c == '\\') (out += '\\') += c;
-    else if (static_cast<unsigned char>(c) < 0x20) fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
-    else out += c;
+    if (c == '"' || c == '\\')
+      (out += '\\') += c;
+    else if (static_cast<unsigned char>(c) < 0x20)
+      fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
+    else
+      out += c;
   }
   out += '"';
 }
@@ -41,19 +44,21 @@ uint64_t LineLedger::bad_total() const { return std::accumulate(bad.begin(), bad
 uint64_t RuleLedger::dropped_total() const { return std::accumulate(dropped.begin(), dropped.end(), uint64_t{0}); }
 
 bool Ledger::balances() const {
-  return lines.balances() && std::all_of(rules.begin(), rules.end(), [](const auto& rule) { return rule.second.balances(); });
+  return lines.balances() &&
+         std::all_of(rules.begin(), rules.end(), [](const auto& rule) { return rule.second.balances(); });
 }
 
 std::string Ledger::to_json() const {
   std::string out = fmt::format("{{\"lines\":{{\"read\":{},\"bad\":", lines.read);
   append_reasons<BadLine>(out, lines.bad);
-  fmt::format_to(std::back_inserter(out), ",\"written_back\":{},\"original_dropped\":{},\"unowned\":{},\"shed\":{}}},\"rules\":{{",
+  fmt::format_to(std::back_inserter(out),
+                 ",\"written_back\":{},\"original_dropped\":{},\"unowned\":{},\"shed\":{}}},\"rules\":{{",
                  lines.written_back, lines.original_dropped, lines.unowned, lines.shed);
   for (const auto& [name, rule] : rules) {
     if (out.back() != '{') out += ',';
     append_json_string(out, name);
-    fmt::format_to(std::back_inserter(out), ":{{\"seen\":{},\"aggregated\":{},\"forwarded\":{},\"dropped\":", rule.seen, rule.aggregated,
-                   rule.forwarded);
+    fmt::format_to(std::back_inserter(out), ":{{\"seen\":{},\"aggregated\":{},\"forwarded\":{},\"dropped\":", rule.seen,
+                   rule.aggregated, rule.forwarded);
     append_reasons<Drop>(out, rule.dropped);
     out += '}';
   }

@@ -3,7 +3,8 @@
 //   lines:   read = bad + unowned + written_back + original_dropped + shed
 //   samples: seen = aggregated + forwarded + dropped, per rule; a sample is a field that a pattern of the rule takes
 //
-// Beside them stand the counts that say how well it goes; they take part in no balance. Plain data, written by the engine's thread.
+// Beside them stand the counts that say how well it goes; they take part in no balance. Plain data, written by the
+// engine's thread.
 #pragma once
 
 #include <array>
@@ -41,23 +42,24 @@ struct RuleLedger {
   uint64_t forwarded = 0;
   std::array<uint64_t, kDropReasons> dropped{};  // by Drop
 
-  uint64_t windows_missed = 0;     // a sample counted in some windows, but was late for this many others
-  uint64_t windows_emitted = 0;    // windows frozen that held at least one group
-  uint64_t results = 0;            // result lines written
-  uint64_t incomplete = 0;         // group windows that were incomplete
-  uint64_t corrected = 0;          // group windows emitted again
-  uint64_t uncorrectable = 0;      // windows that a sample missed and that could not be corrected
+  uint64_t windows_missed = 0;   // a sample counted in some windows, but was late for this many others
+  uint64_t windows_emitted = 0;  // windows frozen that held at least one group
+  uint64_t results = 0;          // result lines written
+  uint64_t incomplete = 0;       // group windows that were incomplete
+  uint64_t corrected = 0;        // group windows emitted again
+  uint64_t uncorrectable = 0;    // windows that a sample missed and that could not be corrected
   uint64_t counter_resets = 0;
-  uint64_t counter_falls = 0;      // falls of at most 1 %
+  uint64_t counter_falls = 0;  // falls of at most 1 %
   uint64_t counter_samples = 0;
-  uint64_t first_from_zero = 0;    // first samples of series counted from zero
-  uint64_t not_finite = 0;         // result fields left out
-  uint64_t collisions = 0;         // result fields left out since an earlier rule wrote the same
-  uint64_t unused_fields = 0;      // fields of dropped lines that no rule takes
-  uint64_t folded = 0;             // samples that went to the overflow group
-  uint64_t groups = 0;             // now
-  uint64_t state_bytes = 0;        // now
-  ExponentialHistogram lateness_s; // seconds of grace that a sample would have needed to be in all its windows, where above zero
+  uint64_t first_from_zero = 0;  // first samples of series counted from zero
+  uint64_t not_finite = 0;       // result fields left out
+  uint64_t collisions = 0;       // result fields left out since an earlier rule wrote the same
+  uint64_t unused_fields = 0;    // fields of dropped lines that no rule takes
+  uint64_t folded = 0;           // samples that went to the overflow group
+  uint64_t groups = 0;           // now
+  uint64_t state_bytes = 0;      // now
+  ExponentialHistogram
+      lateness_s;  // seconds of grace that a sample would have needed to be in all its windows, where above zero
 
   uint64_t dropped_total() const;
   bool balances() const { return seen == aggregated + forwarded + dropped_total(); }

@@ -20,7 +20,8 @@ void PanePool::refill(uint32_t lines) {
   chunks_.push_back(chunk);
   bytes_ += count * block;
   free_[lines].reserve(free_[lines].capacity() + count);
-  for (size_t i = count; i-- > 0;) free_[lines].push_back(reinterpret_cast<Pane*>(static_cast<char*>(chunk) + i * block));
+  for (size_t i = count; i-- > 0;)
+    free_[lines].push_back(reinterpret_cast<Pane*>(static_cast<char*>(chunk) + i * block));
 }
 
 Pane* PanePool::take(uint32_t lines) {

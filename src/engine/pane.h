@@ -1,5 +1,6 @@
-// A pane: the state of one group in one time step, all its fields in one contiguous block of 64-byte lines. A field takes one line (its
-// core) or two (core and wide). Blocks come from a pool and go back to it; the pool's memory is the state's memory.
+// A pane: the state of one group in one time step, all its fields in one contiguous block of 64-byte lines. A field
+// takes one line (its core) or two (core and wide). Blocks come from a pool and go back to it; the pool's memory is the
+// state's memory.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +12,8 @@
 
 namespace limpet {
 
-// The head of the block. `contributor` and `version` belong to the state record of a pane: who counted it, and which of its states this is.
+// The head of the block. `contributor` and `version` belong to the state record of a pane: who counted it, and which of
+// its states this is.
 struct alignas(64) Pane {
   int64_t number = 0;        // of the time step since 1970: [number * every, (number + 1) * every)
   uint32_t contributor = 0;  // 0: this process

@@ -31,11 +31,13 @@ std::vector<PlannedChange> Engine::Impl::set_rules(std::shared_ptr<const RuleSet
       epoch.rules = next, epoch.rule = &rule;
       epoch.windows.set_limits(rule);
       epoch.sure_until_ns = INT64_MIN;
-      for (Generation& old : generations) std::replace(old.epochs.begin(), old.epochs.end(), &epoch, static_cast<RuleEpoch*>(nullptr));
+      for (Generation& old : generations)
+        std::replace(old.epochs.begin(), old.epochs.end(), &epoch, static_cast<RuleEpoch*>(nullptr));
       generation.epochs.push_back(&epoch);
       continue;
     }
-    if (change == Change::kReplaced) state.epochs.back()->windows.end_at(clock_ns), state.epochs.back()->sure_until_ns = INT64_MIN;
+    if (change == Change::kReplaced)
+      state.epochs.back()->windows.end_at(clock_ns), state.epochs.back()->sure_until_ns = INT64_MIN;
     RuleEpoch& epoch = add_epoch(state, next, rule);
     state.removed = false;
     if (reload && has_clock) epoch.windows.begin_at(clock_ns);

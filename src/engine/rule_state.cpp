@@ -27,8 +27,8 @@ RunningTotal* RuleState::total_of(const Group& group, const FieldProgram& progra
 
 uint64_t counter_key(uint64_t series_hash, std::string_view field) { return hash64(field, series_hash); }
 
-CounterStep step_counter(RuleState& state, const Rule& rule, CounterEntry& entry, uint64_t key, Number value, int64_t time_ns,
-                         int64_t clock_ns, uint64_t arrival) {
+CounterStep step_counter(RuleState& state, const Rule& rule, CounterEntry& entry, uint64_t key, Number value,
+                         int64_t time_ns, int64_t clock_ns, uint64_t arrival) {
   if (entry.last_arrival == arrival) return entry.last_step;
   RuleLedger& ledger = state.ledger;
   ledger.counter_samples++;

@@ -1,6 +1,6 @@
-// What the engine keeps of a rule. RuleState lives as long as a rule of that name does: its ledger, the counters' last values, the running
-// totals. RuleEpoch is one definition of the rule, in force for the windows that begin while it is: after a reload the old definition
-// finishes its windows beside the new one.
+// What the engine keeps of a rule. RuleState lives as long as a rule of that name does: its ledger, the counters' last
+// values, the running totals. RuleEpoch is one definition of the rule, in force for the windows that begin while it is:
+// after a reload the old definition finishes its windows beside the new one.
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -25,7 +25,7 @@ struct CounterEntry {
   int64_t last_clock_ns = 0;
   uint64_t last_arrival = 0;  // a line is counted once, though two definitions of the rule may ask
   CounterStep last_step;
-  uint32_t users = 0;         // remembered series that point here
+  uint32_t users = 0;  // remembered series that point here
 };
 
 // One freeze: a window whose value is fixed for all groups, or the corrections of windows already emitted.
@@ -49,8 +49,8 @@ struct RuleEpoch {
   WindowClock windows;
   bool preview() const { return rule->mode == RuleMode::kPreview; }
 
-  // Cached answer to "do all windows of a sample's pane stand open?": yes for times in [sure_from, sure_to) while the clock is in
-  // [sure_since, sure_until).
+  // Cached answer to "do all windows of a sample's pane stand open?": yes for times in [sure_from, sure_to) while the
+  // clock is in [sure_since, sure_until).
   int64_t sure_from_ns = 0, sure_to_ns = 0;
   int64_t sure_since_ns = 1, sure_until_ns = 0;
   // The pane that the last sample fell into.
@@ -58,17 +58,18 @@ struct RuleEpoch {
 
   std::map<std::string, std::unique_ptr<FieldSpace>, std::less<>> spaces;  // by output measurement
   boost::unordered_flat_map<std::string_view, std::unique_ptr<Group>> by_prefix;
-  std::vector<Group*> groups;              // in order of creation, but for those that took the place of freed ones
+  std::vector<Group*> groups;  // in order of creation, but for those that took the place of freed ones
   uint64_t active_groups = 0;
-  boost::unordered_flat_map<uint64_t, int64_t> folded;  // identity of a group folded into the overflow group -> its newest pane
-  std::map<int64_t, uint64_t> pane_groups; // pane -> how many groups have it
+  boost::unordered_flat_map<uint64_t, int64_t>
+      folded;                               // identity of a group folded into the overflow group -> its newest pane
+  std::map<int64_t, uint64_t> pane_groups;  // pane -> how many groups have it
 
-  int64_t pending_from = INT64_MIN;        // windows before it are closed: what comes late into their panes is not theirs
-  std::vector<Freeze> freezes;             // not yet rendered by every group
-  uint64_t freeze_number = 0;              // of the newest
-  size_t scan_at = 0;                      // the group that is looked at next, in a circle
-  size_t scan_left = 0;                    // groups to look at until all are rendered and freed of old panes
-  int64_t keep_from_pane = INT64_MIN;      // panes before it are needed by no window any more
+  int64_t pending_from = INT64_MIN;    // windows before it are closed: what comes late into their panes is not theirs
+  std::vector<Freeze> freezes;         // not yet rendered by every group
+  uint64_t freeze_number = 0;          // of the newest
+  size_t scan_at = 0;                  // the group that is looked at next, in a circle
+  size_t scan_left = 0;                // groups to look at until all are rendered and freed of old panes
+  int64_t keep_from_pane = INT64_MIN;  // panes before it are needed by no window any more
   int64_t next_correction_ns = WindowClock::kNever;  // when windows already emitted are emitted again
   int64_t correct_from = INT64_MAX;                  // the lowest of those windows
   int64_t next_free_ns = WindowClock::kNever;        // when the oldest pane is no longer needed
@@ -82,7 +83,7 @@ struct RuleState {
   std::string name;
   RuleLedger& ledger;
   bool removed = false;
-  uint32_t order = 0;                              // in the rules files
+  uint32_t order = 0;  // in the rules files
 
   bool collision_logged = false;
   bool incomplete_logged = false;
@@ -102,8 +103,8 @@ struct RuleState {
 inline constexpr int64_t kFreedCountersKeptNs = 24 * kHourNs;
 
 // How a sample of a counter steps. Finds out first samples, idle series that came back, and samples out of order.
-CounterStep step_counter(RuleState& state, const Rule& rule, CounterEntry& entry, uint64_t key, Number value, int64_t time_ns,
-                         int64_t clock_ns, uint64_t arrival);
+CounterStep step_counter(RuleState& state, const Rule& rule, CounterEntry& entry, uint64_t key, Number value,
+                         int64_t time_ns, int64_t clock_ns, uint64_t arrival);
 uint64_t counter_key(uint64_t series_hash, std::string_view field);
 
 }  // namespace limpet

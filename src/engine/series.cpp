@@ -38,8 +38,10 @@ void SeriesTable::link(const HeadHash& h, Series* series) {
   if (used_ * 5 >= slots_.size() * 3) grow();
   series->links++;
   Slot& slot = slot_for(h);
-  if (slot.series != 0) unlink(slot.series - 1);
-  else used_++;
+  if (slot.series != 0)
+    unlink(slot.series - 1);
+  else
+    used_++;
   slot = {h.low, h.high, series->index + 1};
 }
 

@@ -1,5 +1,6 @@
-// The input series the engine has seen lately, found by the hash of the raw bytes of a line's head. Spellings of one series (tags in
-// another order, escapes) resolve to one Series. It is a cache: what it forgets is decided anew at the next line.
+// The input series the engine has seen lately, found by the hash of the raw bytes of a line's head. Spellings of one
+// series (tags in another order, escapes) resolve to one Series. It is a cache: what it forgets is decided anew at the
+// next line.
 #pragma once
 
 #include <cstdint>
@@ -14,15 +15,15 @@
 namespace limpet {
 
 struct Series {
-  uint64_t hash = 0;              // of its identity: measurement and sorted tags, unescaped
-  Decision* decision = nullptr;   // null: free
-  uint32_t last_seen_s = 0;       // by the engine's clock
-  uint32_t links = 0;             // slots that point here
-  uint32_t index = 0;             // its own
-  uint32_t resolved = 0;          // takes of the decision whose groups are known
-  Group* first_group = nullptr;   // of take 0
-  std::unique_ptr<Group*[]> more_groups;                  // of takes 1, 2, ...
-  std::unique_ptr<std::vector<CounterEntry*>> counters;   // by Target::counter, null until needed
+  uint64_t hash = 0;                                     // of its identity: measurement and sorted tags, unescaped
+  Decision* decision = nullptr;                          // null: free
+  uint32_t last_seen_s = 0;                              // by the engine's clock
+  uint32_t links = 0;                                    // slots that point here
+  uint32_t index = 0;                                    // its own
+  uint32_t resolved = 0;                                 // takes of the decision whose groups are known
+  Group* first_group = nullptr;                          // of take 0
+  std::unique_ptr<Group*[]> more_groups;                 // of takes 1, 2, ...
+  std::unique_ptr<std::vector<CounterEntry*>> counters;  // by Target::counter, null until needed
 
   Group*& group(size_t take) { return take == 0 ? first_group : more_groups[take - 1]; }
 };

@@ -1,8 +1,8 @@
 // Which windows of a rule are open: the arithmetic of time and nothing else. Pure.
 //
-// Windows are numbered: window k ends at k * every and holds the panes k - P ... k - 1, P panes a window. It is open while the clock reads
-// below its end + grace and it was not emitted. So a clock that jumped ahead and came back closes only what was emitted meanwhile, and
-// no window is ever emitted twice.
+// Windows are numbered: window k ends at k * every and holds the panes k - P ... k - 1, P panes a window. It is open
+// while the clock reads below its end + grace and it was not emitted. So a clock that jumped ahead and came back closes
+// only what was emitted meanwhile, and no window is ever emitted twice.
 #pragma once
 
 #include <algorithm>
@@ -43,7 +43,9 @@ class WindowClock {
  public:
   static constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
 
-  explicit WindowClock(const Rule& rule) : every_ns_(rule.every_ns), panes_(rule.panes_per_window()) { set_limits(rule); }
+  explicit WindowClock(const Rule& rule) : every_ns_(rule.every_ns), panes_(rule.panes_per_window()) {
+    set_limits(rule);
+  }
 
   void set_limits(const Rule& rule) {  // what a reload changes at once
     grace_ns_ = rule.grace_ns;
@@ -52,10 +54,10 @@ class WindowClock {
   int64_t every_ns() const { return every_ns_; }
   int64_t panes() const { return panes_; }
   int64_t pane_of(int64_t time_ns) const { return floor_div(time_ns, every_ns_); }
-  int64_t end_ns(int64_t window) const { return scaled(window, 0); }                // saturating, as all times here
+  int64_t end_ns(int64_t window) const { return scaled(window, 0); }  // saturating, as all times here
   int64_t begin_ns(int64_t window) const { return scaled(window - panes_, 0); }
-  int64_t due_ns(int64_t window) const { return scaled(window, grace_ns_); }        // when it is emitted
-  int64_t forgotten_ns(int64_t window) const { return scaled(window, keep_ns_); }   // when it can no longer be corrected
+  int64_t due_ns(int64_t window) const { return scaled(window, grace_ns_); }       // when it is emitted
+  int64_t forgotten_ns(int64_t window) const { return scaled(window, keep_ns_); }  // when it can no longer be corrected
 
   // The windows of this definition: those that begin at or after `from` / before `to`.
   void begin_at(int64_t from_ns) { first_ = ceil_div(from_ns) + panes_; }

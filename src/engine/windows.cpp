@@ -12,7 +12,8 @@ void Engine::Impl::set_clock(int64_t now_ns) {
   if (now_ns - swept_ns >= kSecondNs || now_ns < swept_ns) sweep_due = true;
 }
 
-// Freezes what is due, in order of the time it was due. In replay each window is written out before the next one freezes.
+// Freezes what is due, in order of the time it was due. In replay each window is written out before the next one
+// freezes.
 void Engine::Impl::advance() {
   for (;;) {
     RuleEpoch* first = nullptr;
@@ -23,9 +24,12 @@ void Engine::Impl::advance() {
     int64_t window = next_window(*first);
     int64_t window_due = window == WindowClock::kNever ? WindowClock::kNever : first->windows.due_ns(window);
     // What is to be written goes first, whatever could be freed already.
-    if (first->next_correction_ns <= std::min(clock_ns, window_due)) freeze_corrections(*first);
-    else if (window_due <= clock_ns) freeze(*first, window, false);
-    else begin_scan(*first);
+    if (first->next_correction_ns <= std::min(clock_ns, window_due))
+      freeze_corrections(*first);
+    else if (window_due <= clock_ns)
+      freeze(*first, window, false);
+    else
+      begin_scan(*first);
     if (options.clock == ClockSource::kData) emit(SIZE_MAX);
   }
   find_next_due();
@@ -68,10 +72,12 @@ void Engine::Impl::freeze_corrections(RuleEpoch& epoch) {
   begin_scan(epoch);
 }
 
-// Every group of the rule is looked at once: what is frozen is rendered, panes that no window needs are freed, and what is empty goes.
+// Every group of the rule is looked at once: what is frozen is rendered, panes that no window needs are freed, and what
+// is empty goes.
 void Engine::Impl::begin_scan(RuleEpoch& epoch) {
   const WindowClock& w = epoch.windows;
-  // The lowest window that may still be emitted or corrected, then its first pane. By bisection: forgotten_ns rises with the window.
+  // The lowest window that may still be emitted or corrected, then its first pane. By bisection: forgotten_ns rises
+  // with the window.
   int64_t low = w.pane_of(clock_ns) - 2 * w.panes() - 4, high = w.pane_of(clock_ns) + 2;
   while (low > INT64_MIN / 4 && w.forgotten_ns(low) > clock_ns) low -= (high - low);
   while (low + 1 < high) {
@@ -80,14 +86,17 @@ void Engine::Impl::begin_scan(RuleEpoch& epoch) {
   }
   epoch.keep_from_pane = (w.forgotten_ns(low) > clock_ns ? low : high) - w.panes();
   // Where the clock jumped, windows that are due still wait for their turn to freeze.
-  if (int64_t window = next_window(epoch); window != WindowClock::kNever) epoch.keep_from_pane = std::min(epoch.keep_from_pane, window - w.panes());
-  if (epoch.correct_from != INT64_MAX) epoch.keep_from_pane = std::min(epoch.keep_from_pane, epoch.correct_from - w.panes());
+  if (int64_t window = next_window(epoch); window != WindowClock::kNever)
+    epoch.keep_from_pane = std::min(epoch.keep_from_pane, window - w.panes());
+  if (epoch.correct_from != INT64_MAX)
+    epoch.keep_from_pane = std::min(epoch.keep_from_pane, epoch.correct_from - w.panes());
   epoch.scan_left = epoch.groups.size();
   epoch.next_free_ns = WindowClock::kNever;
   // What this scan will not free: the oldest pane it leaves is looked at when its last window is forgotten.
   auto it = epoch.pane_groups.lower_bound(epoch.keep_from_pane);
   if (it != epoch.pane_groups.end()) epoch.next_free_ns = w.forgotten_ns(it->first + w.panes());
-  if (epoch.next_free_ns <= clock_ns) epoch.next_free_ns = epoch.next_correction_ns;  // kept for the corrections to come
+  if (epoch.next_free_ns <= clock_ns)
+    epoch.next_free_ns = epoch.next_correction_ns;  // kept for the corrections to come
 }
 
 void Engine::Impl::free_panes(RuleEpoch& epoch, Group& group) {
@@ -132,9 +141,11 @@ void Engine::Impl::place_with_care(RuleEpoch& epoch, int64_t time_ns, TakeLine& 
   take.pane_number = w.pane_of(time_ns);
   int64_t last = std::min(take.pane_number + w.panes(), w.last_window());
   if (std::max(take.pane_number + 1, w.first_window()) > last) return void(take.status = Status::kOutside);
-  bool too_far = options.clock == ClockSource::kCaller && time_ns > clock_ns && time_ns - clock_ns > epoch.rule->future_limit_ns;
+  bool too_far =
+      options.clock == ClockSource::kCaller && time_ns > clock_ns && time_ns - clock_ns > epoch.rule->future_limit_ns;
   // The ends of all its windows, and what is kept of them, must be times too.
-  if (too_far || w.forgotten_ns(take.pane_number + w.panes() + 1) == INT64_MAX) return void(take.status = Status::kFuture);
+  if (too_far || w.forgotten_ns(take.pane_number + w.panes() + 1) == INT64_MAX)
+    return void(take.status = Status::kFuture);
   if (w.begin_ns(take.pane_number) == INT64_MIN) return void(take.status = Status::kLate);
   WindowClock::Fate fate = w.fate(take.pane_number, clock_ns);
   int64_t pane_end = w.end_ns(take.pane_number + 1);
@@ -230,13 +241,17 @@ void Engine::Impl::stop(StopMode mode) {
     int64_t due = WindowClock::kNever;
     for (RuleEpoch* epoch : epochs) {
       int64_t window = next_window(*epoch);
-      int64_t d = std::min(window == WindowClock::kNever ? window : epoch->windows.due_ns(window), epoch->next_correction_ns);
-      bool wanted = mode == StopMode::kAll || epoch->next_correction_ns <= d || window <= epoch->windows.pane_of(clock_ns) + 1;
+      int64_t d =
+          std::min(window == WindowClock::kNever ? window : epoch->windows.due_ns(window), epoch->next_correction_ns);
+      bool wanted =
+          mode == StopMode::kAll || epoch->next_correction_ns <= d || window <= epoch->windows.pane_of(clock_ns) + 1;
       if (wanted && d < due) first = epoch, due = d;
     }
     if (!first) break;
-    if (first->next_correction_ns <= due) freeze_corrections(*first);
-    else freeze(*first, next_window(*first), mode == StopMode::kFlush);
+    if (first->next_correction_ns <= due)
+      freeze_corrections(*first);
+    else
+      freeze(*first, next_window(*first), mode == StopMode::kFlush);
     if (options.clock == ClockSource::kData) emit(SIZE_MAX);
   }
 }
@@ -245,7 +260,8 @@ void Engine::Impl::stop(StopMode mode) {
 void Engine::Impl::retire_epochs() {
   auto done = [&](const RuleState& state, const RuleEpoch& epoch) {
     bool current = !state.removed && state.epochs.back().get() == &epoch;
-    return !current && epoch.scan_left == 0 && epoch.pane_groups.empty() && epoch.windows.forgotten_ns(epoch.windows.last_window()) <= clock_ns;
+    return !current && epoch.scan_left == 0 && epoch.pane_groups.empty() &&
+           epoch.windows.forgotten_ns(epoch.windows.last_window()) <= clock_ns;
   };
   bool any = false;
   for (auto& state : states)
@@ -260,7 +276,8 @@ void Engine::Impl::retire_epochs() {
         continue;
       }
       std::erase(epochs, epoch);
-      for (Generation& g : generations) std::replace(g.epochs.begin(), g.epochs.end(), epoch, static_cast<RuleEpoch*>(nullptr));
+      for (Generation& g : generations)
+        std::replace(g.epochs.begin(), g.epochs.end(), epoch, static_cast<RuleEpoch*>(nullptr));
       forget_writers(*epoch);
       state->epochs.erase(state->epochs.begin() + static_cast<ptrdiff_t>(i));
     }

@@ -13,15 +13,19 @@ constexpr size_t kUnixPathMax = 107;  // what sockaddr_un holds
 }  // namespace
 
 std::expected<Endpoint, std::string> parse_http_endpoint(std::string_view text) {
-  auto wrong = [&] { return std::unexpected(fmt::format("\"{}\" is no address; expected HOST:PORT, such as \"127.0.0.1:8086\"", text)); };
+  auto wrong = [&] {
+    return std::unexpected(fmt::format("\"{}\" is no address; expected HOST:PORT, such as \"127.0.0.1:8086\"", text));
+  };
   if (text.starts_with("http://"))
     return std::unexpected(fmt::format("an address has no scheme here: write \"{}\"", text.substr(7)));
   size_t colon = text.rfind(':');
   if (colon == text.npos || colon + 1 == text.size()) return wrong();
   Endpoint endpoint;
   std::string_view host = text.substr(0, colon), port = text.substr(colon + 1);
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  else if (host.find_first_of(":/[] ") != host.npos) return wrong();
+  if (host.starts_with('[') && host.ends_with(']'))
+    host = host.substr(1, host.size() - 2);
+  else if (host.find_first_of(":/[] ") != host.npos)
+    return wrong();
   endpoint.host = host;
   auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), endpoint.port);
   if (error != std::errc() || end != port.data() + port.size()) return wrong();

@@ -1,4 +1,5 @@
-// Where a listener listens, as written in the configuration: `127.0.0.1:8086`, `[::1]:8086`, `tcp://localhost:8094`, `unix:/run/x.sock`.
+// Where a listener listens, as written in the configuration: `127.0.0.1:8086`, `[::1]:8086`, `tcp://localhost:8094`,
+// `unix:/run/x.sock`.
 #pragma once
 
 #include <cstdint>

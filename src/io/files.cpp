@@ -15,7 +15,9 @@
 namespace limpet {
 namespace {
 
-std::unexpected<std::string> failure(const std::string& path) { return std::unexpected(fmt::format("{}: {}", path, strerror(errno))); }
+std::unexpected<std::string> failure(const std::string& path) {
+  return std::unexpected(fmt::format("{}: {}", path, strerror(errno)));
+}
 
 bool write_all(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
@@ -45,7 +47,8 @@ std::expected<std::string, std::string> read_file(const std::string& path, size_
     if (n < 0) return failure(path);
     if (n == 0) return text;
     text.append(chunk, static_cast<size_t>(n));
-    if (text.size() > bytes_max) return std::unexpected(fmt::format("{}: the file is longer than {} bytes", path, bytes_max));
+    if (text.size() > bytes_max)
+      return std::unexpected(fmt::format("{}: the file is longer than {} bytes", path, bytes_max));
   }
 }
 

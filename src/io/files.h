@@ -16,8 +16,9 @@ std::expected<std::string, std::string> read_file(const std::string& path, size_
 // After a crash the old or the new content is there, and at most a file named PATH.tmp.
 std::expected<void, std::string> write_file_atomic(const std::string& path, std::string_view content);
 
-// The files that match any of the shell patterns, sorted, each once. Relative patterns are seen from `directory` (empty: the current
-// one). Directories are left out. A pattern without `*?[` that names no file stays in the result, so that reading it gives an error.
+// The files that match any of the shell patterns, sorted, each once. Relative patterns are seen from `directory`
+// (empty: the current one). Directories are left out. A pattern without `*?[` that names no file stays in the result,
+// so that reading it gives an error.
 std::vector<std::string> expand_globs(const std::vector<std::string>& patterns, const std::string& directory = {});
 
 // "dir" of "dir/file", "." of "file", "/" of "/file".

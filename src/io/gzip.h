@@ -1,4 +1,5 @@
-// Inflating of gzip: bodies in one piece, files as a stream. Members that follow one another are read as one, as gzip(1) does.
+// Inflating of gzip: bodies in one piece, files as a stream. Members that follow one another are read as one, as
+// gzip(1) does.
 #pragma once
 
 #include <cstddef>

@@ -1,10 +1,9 @@
 // One HTTP connection: read a request, hand it over, write the answer, and so on until somebody closes it.
+#include <algorithm>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
-
-#include <algorithm>
 #include <charconv>
 #include <optional>
 
@@ -24,18 +23,22 @@ std::string percent_decoded(std::string_view text) {
   std::string out;
   for (size_t i = 0; i < text.size(); i++) {
     unsigned byte = 0;
-    if (text[i] == '+') out += ' ';
+    if (text[i] == '+')
+      out += ' ';
     else if (text[i] == '%' && i + 2 < text.size() &&
              std::from_chars(text.data() + i + 1, text.data() + i + 3, byte, 16).ptr == text.data() + i + 3)
       out += static_cast<char>(byte), i += 2;
-    else out += text[i];
+    else
+      out += text[i];
   }
   return out;
 }
 
 class HttpSession : public std::enable_shared_from_this<HttpSession> {
  public:
-  HttpSession(NetworkShared& shared, asio::ip::tcp::socket socket) : shared_(shared), stream_(std::move(socket)) { shared_.connections++; }
+  HttpSession(NetworkShared& shared, asio::ip::tcp::socket socket) : shared_(shared), stream_(std::move(socket)) {
+    shared_.connections++;
+  }
   ~HttpSession() { shared_.connections--; }
   HttpSession(const HttpSession&) = delete;
   HttpSession& operator=(const HttpSession&) = delete;
@@ -82,10 +85,12 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   }
 
   void refuse(beast::error_code error) {
-    if (error == http::error::body_limit) return send({.status = 413, .body = error_body("the body is too long")}, false);
-    if (error == http::error::header_limit) return send({.status = 431, .body = error_body("the header is too long")}, false);
-    if (error.category() == http::make_error_code(http::error::bad_method).category() && error != http::error::end_of_stream &&
-        error != http::error::partial_message)
+    if (error == http::error::body_limit)
+      return send({.status = 413, .body = error_body("the body is too long")}, false);
+    if (error == http::error::header_limit)
+      return send({.status = 431, .body = error_body("the header is too long")}, false);
+    if (error.category() == http::make_error_code(http::error::bad_method).category() &&
+        error != http::error::end_of_stream && error != http::error::partial_message)
       return send({.status = 400, .body = error_body("not HTTP: " + error.message())}, false);
     close();
   }
@@ -146,14 +151,16 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
     if (is_head_) response->body().clear();
     held_.reset();
     stream_.expires_after(std::chrono::nanoseconds(shared_.limits.idle_ns));
-    http::async_write(stream_, *response, [self = shared_from_this(), response, keep_alive](beast::error_code error, size_t) {
-      if (error || !keep_alive) return self->close();
-      self->is_head_ = false;
-      self->read_header();
-    });
+    http::async_write(stream_, *response,
+                      [self = shared_from_this(), response, keep_alive](beast::error_code error, size_t) {
+                        if (error || !keep_alive) return self->close();
+                        self->is_head_ = false;
+                        self->read_header();
+                      });
   }
 
-  // In an order that lets the peer read the answer even where it is still sending: first our end, then, when it has seen it, its own.
+  // In an order that lets the peer read the answer even where it is still sending: first our end, then, when it has
+  // seen it, its own.
   void close() {
     beast::error_code ignored;
     stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
@@ -203,7 +210,9 @@ std::vector<std::pair<std::string, std::string>> parse_query(std::string_view te
 }
 
 HttpAnswer answer_overloaded(std::string_view why) {
-  return {.status = 503, .body = "{\"code\":\"unavailable\",\"message\":\"" + std::string(why) + "\",\"error\":\"" + std::string(why) + "\"}",
+  return {.status = 503,
+          .body = "{\"code\":\"unavailable\",\"message\":\"" + std::string(why) + "\",\"error\":\"" + std::string(why) +
+                  "\"}",
           .headers = {{"Retry-After", "1"}}};
 }
 

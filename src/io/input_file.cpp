@@ -18,9 +18,11 @@ constexpr size_t kCompressedBytes = 256 * 1024;
 std::expected<InputFile, std::string> InputFile::open(const std::string& path) {
   InputFile file;
   file.name_ = path == "-" ? "stdin" : path;
-  file.fd_ = UniqueFd(path == "-" ? ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0) : ::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  file.fd_ =
+      UniqueFd(path == "-" ? ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0) : ::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat s{};
-  if (!file.fd_ || ::fstat(file.fd_.get(), &s) != 0) return std::unexpected(fmt::format("{}: {}", file.name_, strerror(errno)));
+  if (!file.fd_ || ::fstat(file.fd_.get(), &s) != 0)
+    return std::unexpected(fmt::format("{}: {}", file.name_, strerror(errno)));
   if (S_ISDIR(s.st_mode)) return std::unexpected(fmt::format("{}: is a directory", file.name_));
   // Only a file opened here is read from its beginning, as re-reading by offset needs.
   file.regular_ = S_ISREG(s.st_mode) && path != "-";
@@ -72,7 +74,8 @@ std::expected<size_t, std::string> InputFile::read_gzip(std::span<char> out) {
     compressed_at_ += step.taken;
     if (!step.ok) return std::unexpected(fmt::format("{}: the gzip data is damaged", name_));
     if (step.given > 0) return step.given;
-    if (raw_ended_ && !gzip_->at_member_end()) return std::unexpected(fmt::format("{}: the gzip data is cut off", name_));
+    if (raw_ended_ && !gzip_->at_member_end())
+      return std::unexpected(fmt::format("{}: the gzip data is cut off", name_));
     if (raw_ended_) return size_t{0};
   }
 }

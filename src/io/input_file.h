@@ -1,4 +1,5 @@
-// A file, a pipe or the standard input as a stream of plain bytes; gzip is recognised by its first bytes, not by its name.
+// A file, a pipe or the standard input as a stream of plain bytes; gzip is recognised by its first bytes, not by its
+// name.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +19,8 @@ class InputFile {
   // `-` is the standard input. The error names the file.
   static std::expected<InputFile, std::string> open(const std::string& path);
 
-  // Fills `out` as far as one read gives, at least one byte; 0 at the end. Gzip that is cut off or damaged is an error after all that
-  // could be read of it.
+  // Fills `out` as far as one read gives, at least one byte; 0 at the end. Gzip that is cut off or damaged is an error
+  // after all that could be read of it.
   std::expected<size_t, std::string> read(std::span<char> out);
 
   const std::string& name() const { return name_; }

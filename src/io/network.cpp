@@ -1,13 +1,13 @@
 #include "io/network.h"
 
+#include <fmt/format.h>
+#include <sys/stat.h>
+
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
-#include <fmt/format.h>
-#include <sys/stat.h>
-
 #include <csignal>
 #include <map>
 #include <mutex>
@@ -66,7 +66,12 @@ struct Network::Impl {
 
   struct Listener {
     Listener(Impl& o, Endpoint e, bool h)
-        : owner(o), endpoint(std::move(e)), http(h), tcp(o.shared.context), local(o.shared.context), timer(o.shared.context) {}
+        : owner(o),
+          endpoint(std::move(e)),
+          http(h),
+          tcp(o.shared.context),
+          local(o.shared.context),
+          timer(o.shared.context) {}
     ~Listener() {
       if (bound_path) ::unlink(endpoint.path.c_str());
     }
@@ -79,7 +84,8 @@ struct Network::Impl {
         owner.log.debug(fmt::format("listening on {}", owner.note_bound(*this)));
         return accept();
       }
-      if (error != told) owner.log.warning(fmt::format("cannot listen on {}: {}; trying on", to_string(endpoint), error.message()));
+      if (error != told)
+        owner.log.warning(fmt::format("cannot listen on {}: {}; trying on", to_string(endpoint), error.message()));
       told = error;
       after(kRetryBind, [this] { try_bind(); });
     }
@@ -130,8 +136,10 @@ struct Network::Impl {
         owner.take(std::move(socket), http);
         accept();
       };
-      if (endpoint.is_unix) local.async_accept(taken);
-      else tcp.async_accept(taken);
+      if (endpoint.is_unix)
+        local.async_accept(taken);
+      else
+        tcp.async_accept(taken);
     }
 
     void close() {

@@ -1,7 +1,9 @@
-// The listeners: HTTP requests and streams of bytes, taken by one thread of their own and handed to handlers there. Knows nothing of lines.
+// The listeners: HTTP requests and streams of bytes, taken by one thread of their own and handed to handlers there.
+// Knows nothing of lines.
 //
-// Limits: connections (further ones are closed at once), bytes of a body on the wire and inflated (413), bytes of all bodies that are
-// being read or not yet answered (503 with Retry-After). An address that is taken is tried again each second; that is logged once.
+// Limits: connections (further ones are closed at once), bytes of a body on the wire and inflated (413), bytes of all
+// bodies that are being read or not yet answered (503 with Retry-After). An address that is taken is tried again each
+// second; that is logged once.
 #pragma once
 
 #include <cstddef>
@@ -19,10 +21,10 @@
 namespace limpet {
 
 struct HttpRequest {
-  std::string method;  // "GET"
-  std::string path;    // "/api/v2/write", without the query
+  std::string method;                                      // "GET"
+  std::string path;                                        // "/api/v2/write", without the query
   std::vector<std::pair<std::string, std::string>> query;  // decoded, in order
-  std::string body;    // inflated
+  std::string body;                                        // inflated
   std::string content_type;
 
   // The first value of a query parameter; empty: there is none.
@@ -40,7 +42,8 @@ struct HttpAnswer {
 // 503 with Retry-After.
 HttpAnswer answer_overloaded(std::string_view why);
 
-// Answers one request, once, from any thread. A reply that is dropped unanswered answers 503. Must not outlive the Network.
+// Answers one request, once, from any thread. A reply that is dropped unanswered answers 503. Must not outlive the
+// Network.
 class HttpReply {
  public:
   explicit HttpReply(std::function<void(HttpAnswer)> send) : send_(std::move(send)) {}

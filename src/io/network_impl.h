@@ -1,11 +1,10 @@
 // What the sessions of the listeners share. Only for the .cpp files of the listeners: drags in Boost.Asio.
 #pragma once
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-
 #include <algorithm>
 #include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
 
 #include "io/network.h"
 
@@ -37,7 +36,9 @@ class BodyBytes {
     held_ = bytes;
     return true;
   }
-  size_t room() const { return shared_.limits.queue_bytes - std::min<size_t>(shared_.limits.queue_bytes, shared_.body_bytes - held_); }
+  size_t room() const {
+    return shared_.limits.queue_bytes - std::min<size_t>(shared_.limits.queue_bytes, shared_.body_bytes - held_);
+  }
 
  private:
   NetworkShared& shared_;

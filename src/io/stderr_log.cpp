@@ -34,7 +34,8 @@ uint64_t kind_of(std::string_view text) {
 
 std::string_view prefix(LogLevel level, LogStyle style) {
   static constexpr std::string_view kTelegrafPrefixes[] = {"E! ", "W! ", "I! ", "D! "};
-  static constexpr std::string_view kConsolePrefixes[] = {"limpet: error: ", "limpet: warning: ", "limpet: ", "limpet: debug: "};
+  static constexpr std::string_view kConsolePrefixes[] = {
+      "limpet: error: ", "limpet: warning: ", "limpet: ", "limpet: debug: "};
   return (style == LogStyle::kTelegraf ? kTelegrafPrefixes : kConsolePrefixes)[static_cast<int>(level)];
 }
 
@@ -83,7 +84,8 @@ StderrLog::~StderrLog() { finish(); }
 void StderrLog::finish() {
   std::lock_guard lock(mutex_);
   if (std::exchange(finished_, true)) return;
-  if (uint64_t untold = limiter_.untold()) print(LogLevel::kInfo, fmt::format("{} similar messages were held back", untold));
+  if (uint64_t untold = limiter_.untold())
+    print(LogLevel::kInfo, fmt::format("{} similar messages were held back", untold));
   if (style_ == LogStyle::kTelegraf && is_pipe(fd_))
     for (int i = 0; i < kLastLookMs && unread_bytes(fd_) > 0; i++) ::usleep(1000);
   if (was_blocking_) set_nonblocking(fd_, false);
@@ -105,7 +107,8 @@ void StderrLog::write(LogLevel level, std::string_view text) {
   LogLimiter::Verdict verdict = limiter_.judge(text, clock_());
   if (!verdict.pass) return;
   if (verdict.held_back == 0) return print(level, text);
-  print(level, fmt::format("{} ({} like this were held back)", text.substr(0, limits::kLogLineBytesMax - 128), verdict.held_back));
+  print(level, fmt::format("{} ({} like this were held back)", text.substr(0, limits::kLogLineBytesMax - 128),
+                           verdict.held_back));
 }
 
 void StderrLog::print(LogLevel level, std::string_view text) {
@@ -121,13 +124,16 @@ void StderrLog::print(LogLevel level, std::string_view text) {
     line.pop_back();
     line += fmt::format(" ({} messages before were lost: stderr was full)\n", untold_drops_);
   }
-  // Up to PIPE_BUF a pipe takes all or nothing. Of a longer line it may take a part: the next one then begins with the missing newline.
+  // Up to PIPE_BUF a pipe takes all or nothing. Of a longer line it may take a part: the next one then begins with the
+  // missing newline.
   ssize_t n;
   do n = ::write(fd_, line.data(), line.size());
   while (n < 0 && errno == EINTR);
   if (n > 0) torn_ = n < static_cast<ssize_t>(line.size());
-  if (n == static_cast<ssize_t>(line.size())) untold_drops_ = 0;
-  else dropped_++, untold_drops_++;
+  if (n == static_cast<ssize_t>(line.size()))
+    untold_drops_ = 0;
+  else
+    dropped_++, untold_drops_++;
 }
 
 }  // namespace limpet

@@ -1,8 +1,9 @@
-// The log on stderr, one line per event, as Telegraf reads it from a child: `E! text` at column 0, shorter than limits::kLogLineBytesMax.
+// The log on stderr, one line per event, as Telegraf reads it from a child: `E! text` at column 0, shorter than
+// limits::kLogLineBytesMax.
 //
-// Never blocks: what a full pipe does not take is dropped and counted, and the next line that gets through says how many. Messages of one
-// kind (same words; digits and quoted texts may differ) are let through a few at a time; how many were held back is said with the next
-// of the kind, or at the end. Thread-safe.
+// Never blocks: what a full pipe does not take is dropped and counted, and the next line that gets through says how
+// many. Messages of one kind (same words; digits and quoted texts may differ) are let through a few at a time; how many
+// were held back is said with the next of the kind, or at the end. Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -32,9 +33,9 @@ class LogLimiter {
   // All kinds together that were held back and not told yet.
   uint64_t untold() const;
 
-  static constexpr int kBurst = 5;                      // of one kind at once, then
-  static constexpr int64_t kEveryNs = 10 * kSecondNs;   // one in this time
-  static constexpr size_t kKindsMax = 256;              // beyond it, new kinds share one
+  static constexpr int kBurst = 5;                     // of one kind at once, then
+  static constexpr int64_t kEveryNs = 10 * kSecondNs;  // one in this time
+  static constexpr size_t kKindsMax = 256;             // beyond it, new kinds share one
 
  private:
   struct Kind {
@@ -55,8 +56,8 @@ class StderrLog : public Log {
 
   void write(LogLevel level, std::string_view text) override;
   void set_level(LogLevel level);
-  // The last thing before the process ends: tells what was held back and gives the reader of a pipe a moment to take it all. What is
-  // written later is dropped.
+  // The last thing before the process ends: tells what was held back and gives the reader of a pipe a moment to take it
+  // all. What is written later is dropped.
   void finish();
   // Lines that a full pipe did not take.
   uint64_t dropped() const;

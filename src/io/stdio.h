@@ -1,4 +1,5 @@
-// The standard streams as Telegraf's child has them: pipes that must never block us, and whose last bytes must be taken before we go.
+// The standard streams as Telegraf's child has them: pipes that must never block us, and whose last bytes must be taken
+// before we go.
 #pragma once
 
 #include <cstddef>

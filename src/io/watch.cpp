@@ -9,8 +9,8 @@ namespace limpet {
 DirectoryWatch::DirectoryWatch() : fd_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) {}
 
 void DirectoryWatch::set(const std::vector<std::string>& directories) {
-  constexpr uint32_t kEvents =
-      IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB | IN_ONLYDIR;
+  constexpr uint32_t kEvents = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_DELETE_SELF |
+                               IN_MOVE_SELF | IN_ATTRIB | IN_ONLYDIR;
   std::vector<int> now;
   for (const std::string& directory : directories) {
     // The same directory gives the same number again.

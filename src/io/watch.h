@@ -1,5 +1,5 @@
-// Notices that something in some directories may have changed: files written, replaced, removed, links swapped. Only a hint: who relies
-// on it also looks now and then, since shared file systems do not notify.
+// Notices that something in some directories may have changed: files written, replaced, removed, links swapped. Only a
+// hint: who relies on it also looks now and then, since shared file systems do not notify.
 #pragma once
 
 #include <string>

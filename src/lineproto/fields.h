@@ -1,8 +1,10 @@
-// The fast path over lines in their usual form. What is unusual (escapes in names, other white space than one blank, hexadecimal,
-// strange escapes, a missing part) is not judged here: the scanner says "odd" and the caller asks the full parser (lineproto/parse.h),
-// which alone decides what a line means. What the scanner does accept it reads exactly as the full parser does.
+// The fast path over lines in their usual form. What is unusual (escapes in names, other white space than one blank,
+// hexadecimal, strange escapes, a missing part) is not judged here: the scanner says "odd" and the caller asks the full
+// parser (lineproto/parse.h), which alone decides what a line means. What the scanner does accept it reads exactly as
+// the full parser does.
 //
-// All functions may read up to 32 bytes behind what they are given (REQUIRES: readable), and rely on a '\n' at the line's end.
+// All functions may read up to 32 bytes behind what they are given (REQUIRES: readable), and rely on a '\n' at the
+// line's end.
 #pragma once
 
 #include <fast_float/fast_float.h>
@@ -34,7 +36,8 @@ struct ScannedValue {
   };
 };
 
-// The first of one or two bytes at or behind p. REQUIRES: it exists, or `end` bounds the search (the result may then be up to 15 beyond it).
+// The first of one or two bytes at or behind p. REQUIRES: it exists, or `end` bounds the search (the result may then be
+// up to 15 beyond it).
 inline const char* find_either(const char* p, const char* end, char a, char b) {
 #if defined(__SSE2__)
   const __m128i want_a = _mm_set1_epi8(a), want_b = _mm_set1_epi8(b);
@@ -59,7 +62,8 @@ inline bool are_eight_digits(uint64_t v) {
 inline uint32_t eight_digits(uint64_t v) {
   v -= 0x3030303030303030;
   v = v * 10 + (v >> 8);
-  return static_cast<uint32_t>(((v & 0x000000FF000000FF) * 0x000F424000000064 + ((v >> 16) & 0x000000FF000000FF) * 0x0000271000000001) >> 32);
+  return static_cast<uint32_t>(
+      ((v & 0x000000FF000000FF) * 0x000F424000000064 + ((v >> 16) & 0x000000FF000000FF) * 0x0000271000000001) >> 32);
 }
 
 // Reads a run of digits; wraps silently beyond 19 of them, so the caller must count.
@@ -123,7 +127,8 @@ inline bool scan_number(const char*& p, ScannedValue& out) {
       if (negative) return false;
       out.kind = ValueKind::kUint, out.natural = mantissa;
     } else {
-      out.kind = ValueKind::kInt, out.integer = negative ? -static_cast<int64_t>(mantissa) : static_cast<int64_t>(mantissa);
+      out.kind = ValueKind::kInt,
+      out.integer = negative ? -static_cast<int64_t>(mantissa) : static_cast<int64_t>(mantissa);
     }
     p++;
     return true;
@@ -135,7 +140,8 @@ inline bool scan_number(const char*& p, ScannedValue& out) {
     mantissa = scan_digits(p, mantissa);
     decimals = static_cast<int>(p - dot);
   }
-  if (whole + decimals <= 19 && *p != 'e' && *p != 'E' && to_double(mantissa, decimals, negative, out.number)) return true;
+  if (whole + decimals <= 19 && *p != 'e' && *p != 'E' && to_double(mantissa, decimals, negative, out.number))
+    return true;
   return scan_long_float(start, p, out);
 }
 
@@ -186,8 +192,8 @@ inline bool scan_timestamp(const char*& p, int64_t& out) {
   return true;
 }
 
-// Where a line with a quote in its fields ends: p is at its first field key. Returns its '\n', or null where the line is odd (or cut off
-// before `end`): then find_line_end decides.
+// Where a line with a quote in its fields ends: p is at its first field key. Returns its '\n', or null where the line
+// is odd (or cut off before `end`): then find_line_end decides.
 inline const char* find_quoted_line_end(const char* p, const char* end) {
   for (;;) {
     const char* key = p;
@@ -195,7 +201,8 @@ inline const char* find_quoted_line_end(const char* p, const char* end) {
     if (p >= end || *p != '=' || p == key) return nullptr;
     p++;
     ScannedValue ignored;
-    if (p >= end || !scan_value(p, end, ignored) || p >= end) return nullptr;  // a bad value ends the line at the next newline
+    if (p >= end || !scan_value(p, end, ignored) || p >= end)
+      return nullptr;  // a bad value ends the line at the next newline
     if (*p == ',') {
       p++;
       continue;

@@ -44,7 +44,8 @@ void append_string(std::string& out, std::string_view text) {
 
 void append_float(std::string& out, double value) { append_chars(out, value); }
 
-// std::to_chars would print all digits of a large number, also those that the double does not need: 18446744073709552000 is enough.
+// std::to_chars would print all digits of a large number, also those that the double does not need:
+// 18446744073709552000 is enough.
 void append_decimal(std::string& out, double value) {
   char buffer[64];
   auto r = std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::scientific);
@@ -57,9 +58,14 @@ void append_decimal(std::string& out, double value) {
   std::string digits(1, text[0]);
   if (e > 2) digits.append(text.substr(2, e - 2));
   auto size = static_cast<int>(digits.size());
-  if (exponent < 0) out.append("0.").append(static_cast<size_t>(-exponent - 1), '0').append(digits);
-  else if (exponent >= size - 1) out.append(digits).append(static_cast<size_t>(exponent - size + 1), '0');
-  else out.append(digits, 0, static_cast<size_t>(exponent + 1)).append(".").append(digits, static_cast<size_t>(exponent + 1));
+  if (exponent < 0)
+    out.append("0.").append(static_cast<size_t>(-exponent - 1), '0').append(digits);
+  else if (exponent >= size - 1)
+    out.append(digits).append(static_cast<size_t>(exponent - size + 1), '0');
+  else
+    out.append(digits, 0, static_cast<size_t>(exponent + 1))
+        .append(".")
+        .append(digits, static_cast<size_t>(exponent + 1));
 }
 
 void append_measurement(std::string& out, std::string_view name) {
@@ -72,11 +78,18 @@ void append_field_key(std::string& out, std::string_view key) { append_escaped(o
 
 void append_value(std::string& out, const Value& value) {
   switch (kind_of(value)) {
-    case ValueKind::kFloat: return append_float(out, std::get<double>(value));
-    case ValueKind::kInt: append_chars(out, std::get<int64_t>(value)); return void(out += 'i');
-    case ValueKind::kUint: append_chars(out, std::get<uint64_t>(value)); return void(out += 'u');
-    case ValueKind::kBool: return void(out += std::get<bool>(value) ? "true" : "false");
-    case ValueKind::kString: return append_string(out, std::get<std::string>(value));
+    case ValueKind::kFloat:
+      return append_float(out, std::get<double>(value));
+    case ValueKind::kInt:
+      append_chars(out, std::get<int64_t>(value));
+      return void(out += 'i');
+    case ValueKind::kUint:
+      append_chars(out, std::get<uint64_t>(value));
+      return void(out += 'u');
+    case ValueKind::kBool:
+      return void(out += std::get<bool>(value) ? "true" : "false");
+    case ValueKind::kString:
+      return append_string(out, std::get<std::string>(value));
   }
 }
 

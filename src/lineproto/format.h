@@ -1,4 +1,5 @@
-// Writing of line protocol that Telegraf's parsers, InfluxDB and the public corpus read alike. All functions append to `out`.
+// Writing of line protocol that Telegraf's parsers, InfluxDB and the public corpus read alike. All functions append to
+// `out`.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +16,9 @@ void append_float(std::string& out, double value);
 // The shortest decimal without exponent, for the tag `le`: 1, 0.1, 1000000.
 void append_decimal(std::string& out, double value);
 
-// Names, tag keys and values, field keys, escaped; control characters are replaced by '_', backslashes at the end cut, a '#' at the
-// start of a measurement is replaced. What is empty after that comes out empty: the caller leaves the tag out.
+// Names, tag keys and values, field keys, escaped; control characters are replaced by '_', backslashes at the end cut,
+// a '#' at the start of a measurement is replaced. What is empty after that comes out empty: the caller leaves the tag
+// out.
 void append_measurement(std::string& out, std::string_view name);
 void append_tag_text(std::string& out, std::string_view text);
 void append_field_key(std::string& out, std::string_view key);

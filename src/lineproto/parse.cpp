@@ -40,8 +40,10 @@ class Parser {
       std::pair<std::string, Value> field;
       if (!field_key(field.first) || !value(field.second)) return false;
       auto known = std::find_if(out.begin(), out.end(), [&](const auto& f) { return f.first == field.first; });
-      if (known == out.end()) out.push_back(std::move(field));
-      else known->second = std::move(field.second);
+      if (known == out.end())
+        out.push_back(std::move(field));
+      else
+        known->second = std::move(field.second);
     } while (accept(','));
     return true;
   }
@@ -77,8 +79,10 @@ class Parser {
     error.bad = bad;
     error.offset = pos_;
     error.text = std::string(expected);
-    if (done()) error.text += ", but the line ends";
-    else error.text += ", got \"" + std::string(line_.substr(pos_, kShownMax)) + "\"";
+    if (done())
+      error.text += ", but the line ends";
+    else
+      error.text += ", got \"" + std::string(line_.substr(pos_, kShownMax)) + "\"";
     return false;
   }
 
@@ -115,7 +119,8 @@ class Parser {
     size_t begin = pos_;
     if (parse_value(line_, pos_, dialect_, out)) return true;
     pos_ = begin;
-    return fail(BadLine::kField, at() == '"' ? "expected a string that ends, with no escapes but \\\" and \\\\" : "expected a field value");
+    return fail(BadLine::kField, at() == '"' ? "expected a string that ends, with no escapes but \\\" and \\\\"
+                                             : "expected a field value");
   }
 
   bool skip_text(TextKind kind) { return limpet::skip_text(line_, pos_, dialect_, kind); }
@@ -145,7 +150,8 @@ class Parser {
 }  // namespace
 
 std::string_view reason(BadLine bad) {
-  constexpr std::string_view kNames[] = {"name", "tag", "field", "timestamp", "encoding", "too_long", "too_many", "unterminated"};
+  constexpr std::string_view kNames[] = {"name",     "tag",      "field",    "timestamp",
+                                         "encoding", "too_long", "too_many", "unterminated"};
   return kNames[static_cast<size_t>(bad)];
 }
 
@@ -173,8 +179,8 @@ bool is_blank(std::string_view line, Dialect dialect) {
   if (i == line.size()) return true;
   if (line[i] != '#') return false;
   // Strict: a comment is text, too.
-  return dialect == Dialect::kTelegraf ||
-         std::none_of(line.begin() + static_cast<ptrdiff_t>(i), line.end(), [](char c) { return is_control(c) && c != '\t'; });
+  return dialect == Dialect::kTelegraf || std::none_of(line.begin() + static_cast<ptrdiff_t>(i), line.end(),
+                                                       [](char c) { return is_control(c) && c != '\t'; });
 }
 
 LineEnd find_line_end(std::string_view text, Dialect dialect) {

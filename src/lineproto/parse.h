@@ -1,4 +1,5 @@
-// The full parser of line protocol, in two dialects, after the grammar: right in every case, and the oracle of the fast path.
+// The full parser of line protocol, in two dialects, after the grammar: right in every case, and the oracle of the fast
+// path.
 //
 //   telegraf: what Telegraf's own default parser (plugins/parsers/influx, 1.39) accepts, and its meaning of it
 //   strict:   what InfluxData's public conformance corpus accepts
@@ -51,13 +52,14 @@ struct LineEnd {
   bool complete = false;  // a newline was found; false: the text ended first
 };
 
-// Finds the end of the line that begins at text[0]. A newline within a quoted string value does not end a line; a quote opens a
-// string only where a field value begins. Never fails; linear in the line's length.
+// Finds the end of the line that begins at text[0]. A newline within a quoted string value does not end a line; a quote
+// opens a string only where a field value begins. Never fails; linear in the line's length.
 LineEnd find_line_end(std::string_view text, Dialect dialect);
 
 // Parses one whole line, without its newline. Blank lines and comments are not lines: see is_blank.
 // A time out of int64_t nanoseconds after multiplication is an error in both dialects but where Telegraf wraps.
-std::expected<Point, ParseError> parse_line(std::string_view line, Dialect dialect, Precision precision = Precision::kNs);
+std::expected<Point, ParseError> parse_line(std::string_view line, Dialect dialect,
+                                            Precision precision = Precision::kNs);
 
 // True for what is skipped without being counted: empty or white space only (by the dialect), or a comment.
 bool is_blank(std::string_view line, Dialect dialect);

@@ -113,7 +113,9 @@ bool parse_decimal_float(std::string_view s, double& v) {
 
 // Go's underscores: only between digits, or behind the prefix.
 bool drop_underscores(std::string_view s, bool hex, std::string& out) {
-  auto is_part = [&](char c) { return is_digit(c) || (hex && std::string_view("abcdefABCDEF").find(c) != std::string_view::npos); };
+  auto is_part = [&](char c) {
+    return is_digit(c) || (hex && std::string_view("abcdefABCDEF").find(c) != std::string_view::npos);
+  };
   for (size_t i = 0; i < s.size(); i++) {
     if (s[i] != '_') {
       out += s[i];
@@ -152,13 +154,16 @@ bool parse_number(std::string_view word, Dialect dialect, Value& out) {
   if (word.ends_with('i')) return parse_integer<int64_t>(word.substr(0, word.size() - 1), dialect, out);
   if (word.ends_with('u')) return parse_integer<uint64_t>(word.substr(0, word.size() - 1), dialect, out);
   double v = 0;
-  if (is_decimal_float(word) ? !parse_decimal_float(word, v) : dialect == Dialect::kTelegraf || !parse_go_float(word, v)) return false;
+  if (is_decimal_float(word) ? !parse_decimal_float(word, v)
+                             : dialect == Dialect::kTelegraf || !parse_go_float(word, v))
+    return false;
   out = v;
   return true;
 }
 
 bool parse_bool(std::string_view word, Value& out) {
-  constexpr std::string_view kTrue[] = {"t", "T", "true", "True", "TRUE"}, kFalse[] = {"f", "F", "false", "False", "FALSE"};
+  constexpr std::string_view kTrue[] = {"t", "T", "true", "True", "TRUE"},
+                             kFalse[] = {"f", "F", "false", "False", "FALSE"};
   bool is_true = std::find(std::begin(kTrue), std::end(kTrue), word) != std::end(kTrue);
   if (!is_true && std::find(std::begin(kFalse), std::end(kFalse), word) == std::end(kFalse)) return false;
   out = is_true;
@@ -168,9 +173,12 @@ bool parse_bool(std::string_view word, Value& out) {
 // Strict knows more escapes; an unknown one is kept as it stands.
 char strict_escape(char c) {
   switch (c) {
-    case 'n': return '\n';
-    case 't': return '\t';
-    default: return c == '"' || c == '\\' ? c : '\0';
+    case 'n':
+      return '\n';
+    case 't':
+      return '\t';
+    default:
+      return c == '"' || c == '\\' ? c : '\0';
   }
 }
 
@@ -206,7 +214,9 @@ bool is_utf8(std::string_view s) {
       if ((d & 0xc0) != 0x80) return false;
       code = code << 6 | (d & 0x3fu);
     }
-    if ((n == 3 && code < 0x800) || (n == 4 && (code < 0x10000 || code > 0x10ffff)) || (code >= 0xd800 && code < 0xe000)) return false;
+    if ((n == 3 && code < 0x800) || (n == 4 && (code < 0x10000 || code > 0x10ffff)) ||
+        (code >= 0xd800 && code < 0xe000))
+      return false;
     i += n;
   }
   return true;
@@ -259,22 +269,28 @@ size_t end_of_strings(std::string_view text, size_t pos, Dialect dialect) {
     pos++;
     if (!skip_text(text, pos, dialect, TextKind::kTag)) return end;
   }
-  auto is_blank = [&](char c) { return c == ' ' || (dialect == Dialect::kTelegraf && (c == '\t' || c == '\v' || c == '\f')); };
+  auto is_blank = [&](char c) {
+    return c == ' ' || (dialect == Dialect::kTelegraf && (c == '\t' || c == '\v' || c == '\f'));
+  };
   if (pos >= text.size() || !is_blank(text[pos])) return end;
   while (pos < text.size() && is_blank(text[pos])) pos++;
   for (;;) {
     size_t key = pos;
-    if (!skip_text(text, pos, dialect, TextKind::kFieldKey) || pos == key || pos >= text.size() || text[pos] != '=') return end;
+    if (!skip_text(text, pos, dialect, TextKind::kFieldKey) || pos == key || pos >= text.size() || text[pos] != '=')
+      return end;
     pos++;
     if (pos < text.size() && text[pos] == '"') {
       std::string ignored;
       bool closed = parse_string(text, pos, dialect, ignored);
-      if (!closed) return pos >= text.size() ? text.size() : pos;  // never closed; or a bad escape, and the next newline ends the line
+      if (!closed)
+        return pos >= text.size() ? text.size()
+                                  : pos;  // never closed; or a bad escape, and the next newline ends the line
       end = pos;
     } else {
       Value ignored;
       size_t newline = std::min(text.find('\n', pos), text.size());
-      if (!parse_value(text.substr(0, newline), pos, dialect, ignored)) return end;  // bad: the line ends at the next newline
+      if (!parse_value(text.substr(0, newline), pos, dialect, ignored))
+        return end;  // bad: the line ends at the next newline
     }
     if (pos >= text.size() || text[pos] != ',') return end;
     pos++;

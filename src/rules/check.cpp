@@ -11,11 +11,14 @@ namespace limpet {
 namespace {
 
 Diagnostic at_function(const DraftRule& draft, size_t function, std::string message) {
-  auto [line, column] = function < draft.function_lines.size() ? draft.function_lines[function] : std::pair{draft.rule.line, 1};
+  auto [line, column] =
+      function < draft.function_lines.size() ? draft.function_lines[function] : std::pair{draft.rule.line, 1};
   return {draft.rule.file, line, column, std::move(message), Diagnostic::Severity::kError};
 }
 
-bool is_histogram(const FunctionSpec& f) { return f.kind == FunctionKind::kHistogram || f.kind == FunctionKind::kHistogramBounds; }
+bool is_histogram(const FunctionSpec& f) {
+  return f.kind == FunctionKind::kHistogram || f.kind == FunctionKind::kHistogramBounds;
+}
 bool is_literal(const FieldFunctions& f) { return f.filter.is_literal(); }
 
 bool patterns_meet(const FieldFunctions& a, const FieldFunctions& b) {
@@ -27,12 +30,14 @@ bool patterns_meet(const FieldFunctions& a, const FieldFunctions& b) {
 bool names_meet(const Selector& a, const Selector& b) {
   if (a.namepass.empty() || b.namepass.empty()) return true;
   auto literal_in = [](const Filter& from, const Filter& in) {
-    return from.is_literal() && std::any_of(from.patterns().begin(), from.patterns().end(), [&](const std::string& p) { return in.matches(p); });
+    return from.is_literal() && std::any_of(from.patterns().begin(), from.patterns().end(),
+                                            [&](const std::string& p) { return in.matches(p); });
   };
   if (literal_in(a.namepass, b.namepass) || literal_in(b.namepass, a.namepass)) return true;
   const auto& pa = a.namepass.patterns();
   const auto& pb = b.namepass.patterns();
-  return std::any_of(pa.begin(), pa.end(), [&](const std::string& p) { return std::find(pb.begin(), pb.end(), p) != pb.end(); });
+  return std::any_of(pa.begin(), pa.end(),
+                     [&](const std::string& p) { return std::find(pb.begin(), pb.end(), p) != pb.end(); });
 }
 
 // Told apart by the literal values of one tag.
@@ -50,8 +55,10 @@ std::string common_result(const Rule& a, const Rule& b) {
     for (const FieldFunctions& fb : b.fields) {
       bool meet = patterns_meet(fa, fb);
       std::string name_a = fa.pattern, name_b = fb.pattern;
-      if (meet) name_a = name_b = is_literal(fa) ? fa.pattern : fb.pattern;
-      else if (!is_literal(fa) || !is_literal(fb)) continue;
+      if (meet)
+        name_a = name_b = is_literal(fa) ? fa.pattern : fb.pattern;
+      else if (!is_literal(fa) || !is_literal(fb))
+        continue;
       if (meet && (!a.takes_field(name_a) || !b.takes_field(name_b)) && is_literal(fa)) continue;
       for (const FunctionSpec& x : fa.functions)
         for (const FunctionSpec& y : fb.functions)
@@ -89,18 +96,28 @@ void check_result_fields(const DraftRule& draft, std::vector<Diagnostic>& diagno
       auto [it, fresh] = written.try_emplace(name, Writer{&field, &function, field.pattern});
       if (!fresh) {
         if (is_histogram(function) && is_histogram(*it->second.function) && it->second.field == &field)
-          diagnostics.push_back(at_function(draft, at, "two histograms on the field \"" + field.pattern + "\": one is possible, \"" + function.text + "\" is the second"));
+          diagnostics.push_back(at_function(draft, at,
+                                            "two histograms on the field \"" + field.pattern +
+                                                "\": one is possible, \"" + function.text + "\" is the second"));
         else
-          diagnostics.push_back(at_function(draft, at, "\"" + function.text + "\" of \"" + field.pattern + "\" and \"" + it->second.function->text + "\" of \"" + it->second.input +
-                                                           "\" both give the result field \"" + name + "\": take one away, or let \"field_name\" hold {field} and {function}"));
+          diagnostics.push_back(
+              at_function(draft, at,
+                          "\"" + function.text + "\" of \"" + field.pattern + "\" and \"" + it->second.function->text +
+                              "\" of \"" + it->second.input + "\" both give the result field \"" + name +
+                              "\": take one away, or let \"field_name\" hold {field} and {function}"));
         continue;
       }
-      for (const FieldFunctions& other : rule.fields) {  // patterns that take the same field: the same function is welcome, another is not
-        if (&other == &field || !is_literal(field) || is_literal(other) || !other.filter.matches(field.pattern)) continue;
+      for (const FieldFunctions& other :
+           rule.fields) {  // patterns that take the same field: the same function is welcome, another is not
+        if (&other == &field || !is_literal(field) || is_literal(other) || !other.filter.matches(field.pattern))
+          continue;
         for (const FunctionSpec& second : other.functions)
           if (second != function && rule.result_field(field.pattern, second) == name)
-            diagnostics.push_back(at_function(draft, at, "\"" + function.text + "\" of \"" + field.pattern + "\" and \"" + second.text + "\" of \"" + other.pattern +
-                                                             "\" both give the result field \"" + name + "\" of the field \"" + field.pattern + "\""));
+            diagnostics.push_back(at_function(draft, at,
+                                              "\"" + function.text + "\" of \"" + field.pattern + "\" and \"" +
+                                                  second.text + "\" of \"" + other.pattern +
+                                                  "\" both give the result field \"" + name + "\" of the field \"" +
+                                                  field.pattern + "\""));
       }
     }
   }
@@ -113,8 +130,8 @@ void check_names(const std::vector<DraftRule>& drafts, std::vector<Diagnostic>& 
     auto [it, fresh] = first.try_emplace(draft.rule.name, &draft);
     if (fresh) continue;
     diagnostics.push_back({draft.rule.file, draft.name_line, draft.name_column,
-                           "there is already a rule named \"" + draft.rule.name + "\" at " + it->second->rule.file + ":" +
-                               std::to_string(it->second->name_line) + "; names must be unique",
+                           "there is already a rule named \"" + draft.rule.name + "\" at " + it->second->rule.file +
+                               ":" + std::to_string(it->second->name_line) + "; names must be unique",
                            Diagnostic::Severity::kError});
   }
 }
@@ -134,14 +151,17 @@ void check_collisions(const std::vector<DraftRule>& drafts, std::vector<Diagnost
     bool literal = !names.empty() && names.is_literal();
     if (literal) {
       for (const std::string& name : names.patterns())
-        if (auto it = bucket.by_name.find(name); it != bucket.by_name.end()) rivals.insert(it->second.begin(), it->second.end());
+        if (auto it = bucket.by_name.find(name); it != bucket.by_name.end())
+          rivals.insert(it->second.begin(), it->second.end());
     } else {
       rivals.insert(bucket.all.begin(), bucket.all.end());
     }
     const DraftRule* found = nullptr;
     std::string field;
     for (const DraftRule* rival : bucket.all) {
-      if (!rivals.contains(rival) || !names_meet(rival->rule.selector, draft.rule.selector) || tags_differ(rival->rule.selector, draft.rule.selector)) continue;
+      if (!rivals.contains(rival) || !names_meet(rival->rule.selector, draft.rule.selector) ||
+          tags_differ(rival->rule.selector, draft.rule.selector))
+        continue;
       field = common_result(rival->rule, draft.rule);
       if (!field.empty()) {
         found = rival;
@@ -150,13 +170,16 @@ void check_collisions(const std::vector<DraftRule>& drafts, std::vector<Diagnost
     }
     if (found)
       diagnostics.push_back({draft.rule.file, draft.name_line, draft.name_column,
-                             "rule \"" + draft.rule.name + "\" and rule \"" + found->rule.name + "\" (" + found->rule.file + ":" +
-                                 std::to_string(found->name_line) + ") take the same lines and write the same result field \"" + field +
+                             "rule \"" + draft.rule.name + "\" and rule \"" + found->rule.name + "\" (" +
+                                 found->rule.file + ":" + std::to_string(found->name_line) +
+                                 ") take the same lines and write the same result field \"" + field +
                                  "\": give one of them another \"measurement\", \"field_name\" or \"tags\"",
                              Diagnostic::Severity::kError});
     bucket.all.push_back(&draft);
-    if (!literal) bucket.other.push_back(&draft);
-    else for (const std::string& name : names.patterns()) bucket.by_name[name].push_back(&draft);
+    if (!literal)
+      bucket.other.push_back(&draft);
+    else
+      for (const std::string& name : names.patterns()) bucket.by_name[name].push_back(&draft);
   }
 }
 
@@ -164,8 +187,9 @@ void check_drops(const std::vector<DraftRule>& drafts, std::vector<Diagnostic>& 
   for (const DraftRule& draft : drafts) {
     const Rule& rule = draft.rule;
     if (!rule.drop_original || rule.mode != RuleMode::kOn) continue;
-    bool all = rule.fieldinclude.empty() && rule.fieldexclude.empty() &&
-               std::any_of(rule.fields.begin(), rule.fields.end(), [](const FieldFunctions& f) { return f.pattern == "*"; });
+    bool all =
+        rule.fieldinclude.empty() && rule.fieldexclude.empty() &&
+        std::any_of(rule.fields.begin(), rule.fields.end(), [](const FieldFunctions& f) { return f.pattern == "*"; });
     if (all) continue;
     std::string patterns;
     for (const FieldFunctions& f : rule.fields) (patterns.empty() ? patterns : patterns += ", ") += f.pattern;

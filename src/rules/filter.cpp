@@ -121,7 +121,8 @@ class GlobParser {
 // A nondeterministic automaton, simulated: linear in the text times the pattern.
 class Glob {
  public:
-  Glob(const Sequence& sequence, std::u32string separators, bool never) : separators_(std::move(separators)), never_(never) {
+  Glob(const Sequence& sequence, std::u32string separators, bool never)
+      : separators_(std::move(separators)), never_(never) {
     nodes_.push_back({{Item::kRune, 0, 0, {}, false, {}}, 0, kMatch});
     start_ = compile(sequence, 0);
     alone_ = sequence.size() == 1;
@@ -184,18 +185,32 @@ class Glob {
     if (node.role == kLoop) reach(node.next, out, seen, round);
   }
   bool is_separator(char32_t rune) const { return separators_.find(rune) != separators_.npos; }
-  void step(uint32_t n, char32_t rune, size_t size, std::vector<uint32_t>& out, std::vector<uint32_t>& seen, uint32_t round) const {
+  void step(uint32_t n, char32_t rune, size_t size, std::vector<uint32_t>& out, std::vector<uint32_t>& seen,
+            uint32_t round) const {
     const Node& node = nodes_[n];
     bool fits = false;
     switch (node.item.kind) {
-      case Item::kRune: fits = node.role == kConsume && node.item.low == rune; break;
+      case Item::kRune:
+        fits = node.role == kConsume && node.item.low == rune;
+        break;
       // gobwas loses its place behind a `?` that meets more than one byte, unless it is the whole pattern.
-      case Item::kOne: fits = !is_separator(rune) && (size == 1 || alone_); break;
-      case Item::kStar: fits = !is_separator(rune); break;
-      case Item::kSuper: fits = true; break;
-      case Item::kList: fits = (node.item.list.find(rune) != std::u32string::npos) != node.item.negated; break;
-      case Item::kRange: fits = (node.item.low <= rune && rune <= node.item.high) != node.item.negated; break;
-      case Item::kChoice: break;
+      case Item::kOne:
+        fits = !is_separator(rune) && (size == 1 || alone_);
+        break;
+      case Item::kStar:
+        fits = !is_separator(rune);
+        break;
+      case Item::kSuper:
+        fits = true;
+        break;
+      case Item::kList:
+        fits = (node.item.list.find(rune) != std::u32string::npos) != node.item.negated;
+        break;
+      case Item::kRange:
+        fits = (node.item.low <= rune && rune <= node.item.high) != node.item.negated;
+        break;
+      case Item::kChoice:
+        break;
     }
     if (fits) reach(node.role == kLoop ? n : node.next, out, seen, round);
   }
@@ -225,7 +240,8 @@ struct Filter::Compiled {
   std::vector<Glob> glob;                    // else one
 };
 
-std::expected<Filter, std::string> Filter::compile(const std::vector<std::string>& patterns, std::string_view separators) {
+std::expected<Filter, std::string> Filter::compile(const std::vector<std::string>& patterns,
+                                                   std::string_view separators) {
   Filter filter;
   if (patterns.empty()) return filter;
   auto compiled = std::make_shared<Compiled>();
@@ -235,7 +251,8 @@ std::expected<Filter, std::string> Filter::compile(const std::vector<std::string
     compiled->literals.insert(patterns.begin(), patterns.end());
   } else {
     for (const std::string& p : patterns)  // alone first, for an error that names it
-      if (auto parsed = GlobParser(p).parse(); !parsed) return std::unexpected("bad pattern \"" + p + "\": " + parsed.error());
+      if (auto parsed = GlobParser(p).parse(); !parsed)
+        return std::unexpected("bad pattern \"" + p + "\": " + parsed.error());
     GlobParser parser(joined(patterns));
     auto parsed = parser.parse();
     if (!parsed) return std::unexpected("bad pattern \"" + joined(patterns) + "\": " + parsed.error());
@@ -270,7 +287,8 @@ namespace {
 
 bool any_tag(const std::vector<std::pair<std::string, Filter>>& filters, const std::vector<Tag>& tags) {
   return std::any_of(filters.begin(), filters.end(), [&](const auto& f) {
-    auto tag = std::lower_bound(tags.begin(), tags.end(), f.first, [](const Tag& t, const std::string& key) { return t.first < key; });
+    auto tag = std::lower_bound(tags.begin(), tags.end(), f.first,
+                                [](const Tag& t, const std::string& key) { return t.first < key; });
     return tag != tags.end() && tag->first == f.first && f.second.matches(tag->second);
   });
 }

@@ -1,5 +1,5 @@
-// Telegraf's filters (its filter/ and models/filter.go, 1.39; glob language of gobwas/glob v0.2.3), with the same names and semantics.
-// Immutable, thread-safe.
+// Telegraf's filters (its filter/ and models/filter.go, 1.39; glob language of gobwas/glob v0.2.3), with the same names
+// and semantics. Immutable, thread-safe.
 #pragma once
 
 #include <expected>
@@ -13,19 +13,21 @@
 
 namespace limpet {
 
-// A list of patterns. If no pattern of the list has one of `*?[` (and no separator is set), all are literal, braces too;
-// else each is a glob: `*` `**` `?` `[abc]` `[a-z]` `[!abc]` `{a,b}` (nestable) and `\` as escape, matching the whole string.
+// A list of patterns. If no pattern of the list has one of `*?[` (and no separator is set), all are literal, braces
+// too; else each is a glob: `*` `**` `?` `[abc]` `[a-z]` `[!abc]` `{a,b}` (nestable) and `\` as escape, matching the
+// whole string.
 class Filter {
  public:
   Filter() = default;  // empty: matches nothing
   // `separators`: each of its code points is one that `*` and `?` do not cross (namepass_separator).
   // The error names the pattern and says what would be right.
-  static std::expected<Filter, std::string> compile(const std::vector<std::string>& patterns, std::string_view separators = {});
+  static std::expected<Filter, std::string> compile(const std::vector<std::string>& patterns,
+                                                    std::string_view separators = {});
 
   bool empty() const;
   bool matches(std::string_view text) const;
   const std::vector<std::string>& patterns() const;
-  bool is_literal() const;  // all patterns are compared as plain strings
+  bool is_literal() const;                     // all patterns are compared as plain strings
   bool operator==(const Filter& other) const;  // same patterns and separators
 
  private:

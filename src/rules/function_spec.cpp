@@ -37,10 +37,12 @@ constexpr std::pair<std::string_view, FunctionKind> kSimple[] = {
     {"rate", FunctionKind::kRate},
     {"total", FunctionKind::kTotal},
 };
-constexpr FunctionKind kOuter[] = {FunctionKind::kCount, FunctionKind::kSum,  FunctionKind::kMin,     FunctionKind::kMax,
-                                   FunctionKind::kMean,  FunctionKind::kStddev, FunctionKind::kQuantile};
-constexpr FunctionKind kInner[] = {FunctionKind::kCount, FunctionKind::kSum,  FunctionKind::kMin,   FunctionKind::kMax,      FunctionKind::kMean,
-                                   FunctionKind::kFirst, FunctionKind::kLast, FunctionKind::kRange, FunctionKind::kIncrease, FunctionKind::kRate};
+constexpr FunctionKind kOuter[] = {FunctionKind::kCount,   FunctionKind::kSum,  FunctionKind::kMin,
+                                   FunctionKind::kMax,     FunctionKind::kMean, FunctionKind::kStddev,
+                                   FunctionKind::kQuantile};
+constexpr FunctionKind kInner[] = {
+    FunctionKind::kCount, FunctionKind::kSum,  FunctionKind::kMin,   FunctionKind::kMax,      FunctionKind::kMean,
+    FunctionKind::kFirst, FunctionKind::kLast, FunctionKind::kRange, FunctionKind::kIncrease, FunctionKind::kRate};
 
 std::optional<FunctionKind> simple(std::string_view name) {
   for (const auto& [known, kind] : kSimple)
@@ -92,8 +94,10 @@ std::expected<FunctionSpec, std::string> quantile(std::string_view text, std::st
   spec.kind = FunctionKind::kQuantile;
   spec.text = text;
   if (!parse_decimal(digits, spec.quantile.numerator, spec.quantile.denominator))
-    return std::unexpected("\"" + std::string(text) + "\" is no quantile: a plain decimal is expected, as in p99.9 or quantile(0.999)");
-  if (spec.quantile.denominator > 10'000'000'000'000'000) return std::unexpected("\"" + std::string(text) + "\" has too many digits");
+    return std::unexpected("\"" + std::string(text) +
+                           "\" is no quantile: a plain decimal is expected, as in p99.9 or quantile(0.999)");
+  if (spec.quantile.denominator > 10'000'000'000'000'000)
+    return std::unexpected("\"" + std::string(text) + "\" has too many digits");
   spec.quantile.denominator *= scale;
   if (spec.quantile.numerator > spec.quantile.denominator)
     return std::unexpected("\"" + std::string(text) + "\" is out of range: p0 to p100, quantile(0) to quantile(1)");
@@ -106,7 +110,9 @@ std::expected<FunctionSpec, std::string> quantile(std::string_view text, std::st
   return spec;
 }
 
-bool is_percentile(std::string_view name) { return name.size() > 1 && name[0] == 'p' && (std::isdigit(static_cast<unsigned char>(name[1])) || name[1] == '.'); }
+bool is_percentile(std::string_view name) {
+  return name.size() > 1 && name[0] == 'p' && (std::isdigit(static_cast<unsigned char>(name[1])) || name[1] == '.');
+}
 
 std::expected<FunctionSpec, std::string> histogram(std::string_view text, std::string_view arguments) {
   FunctionSpec spec;
@@ -119,9 +125,11 @@ std::expected<FunctionSpec, std::string> histogram(std::string_view text, std::s
     double bound = 0;
     auto r = std::from_chars(word.data(), word.data() + word.size(), bound);
     if (r.ec != std::errc() || r.ptr != word.data() + word.size() || !std::isfinite(bound))
-      return std::unexpected("\"" + std::string(word) + "\" is no bound: numbers are expected, as in histogram(0.1, 0.5, 1); +Inf is added");
+      return std::unexpected("\"" + std::string(word) +
+                             "\" is no bound: numbers are expected, as in histogram(0.1, 0.5, 1); +Inf is added");
     if (!spec.bounds.empty() && bound <= spec.bounds.back())
-      return std::unexpected("the bounds of \"" + std::string(text) + "\" must rise: " + std::string(word) + " does not");
+      return std::unexpected("the bounds of \"" + std::string(text) + "\" must rise: " + std::string(word) +
+                             " does not");
     spec.bounds.push_back(bound == 0 ? 0 : bound);
     at = comma + 1;
   }
@@ -146,11 +154,13 @@ std::expected<FunctionSpec, std::string> nested(std::string_view text, std::stri
   auto outside = parse_function(outer);
   if (!outside) return std::unexpected(outside.error());
   if (std::find(std::begin(kOuter), std::end(kOuter), outside->kind) == std::end(kOuter))
-    return std::unexpected("\"" + std::string(outer) + "\" cannot stand outside another function: one of " + list_of(kOuter) + " can");
+    return std::unexpected("\"" + std::string(outer) + "\" cannot stand outside another function: one of " +
+                           list_of(kOuter) + " can");
   auto inside = simple(inner);
   if (!inside || std::find(std::begin(kInner), std::end(kInner), *inside) == std::end(kInner)) {
     if (!inside && !is_percentile(inner) && inner.find('(') == inner.npos) return std::unexpected(unknown(inner));
-    return std::unexpected("\"" + std::string(inner) + "\" cannot stand inside another function: one of " + list_of(kInner) + " can");
+    return std::unexpected("\"" + std::string(inner) + "\" cannot stand inside another function: one of " +
+                           list_of(kInner) + " can");
   }
   FunctionSpec spec;
   spec.kind = FunctionKind::kNested;
@@ -172,7 +182,8 @@ std::expected<FunctionSpec, std::string> parse_function(std::string_view written
   if (open == text.npos) {
     if (is_percentile(text)) return quantile(text, std::string_view(text).substr(1), 100);
     auto kind = simple(text);
-    if (!kind) return std::unexpected(text == "quantile" ? "quantile needs its argument, as in quantile(0.99)" : unknown(text));
+    if (!kind)
+      return std::unexpected(text == "quantile" ? "quantile needs its argument, as in quantile(0.99)" : unknown(text));
     FunctionSpec spec;
     spec.kind = *kind;
     spec.suffix = *kind == FunctionKind::kHistogram ? "bucket" : text;
@@ -189,7 +200,9 @@ std::expected<FunctionSpec, std::string> parse_function(std::string_view written
 }
 
 bool is_counter(const FunctionSpec& spec) {
-  auto counts = [](FunctionKind k) { return k == FunctionKind::kIncrease || k == FunctionKind::kRate || k == FunctionKind::kTotal; };
+  auto counts = [](FunctionKind k) {
+    return k == FunctionKind::kIncrease || k == FunctionKind::kRate || k == FunctionKind::kTotal;
+  };
   return counts(spec.kind == FunctionKind::kNested ? spec.inner : spec.kind);
 }
 
@@ -201,11 +214,14 @@ bool takes_any_type(const FunctionSpec& spec) {
     case FunctionKind::kFirst:
     case FunctionKind::kLast:
     case FunctionKind::kDistinct:
-    case FunctionKind::kCountSeries: return true;
+    case FunctionKind::kCountSeries:
+      return true;
     case FunctionKind::kNested:
       if (spec.inner == FunctionKind::kCount) return true;
-      return spec.outer == FunctionKind::kCount && (spec.inner == FunctionKind::kFirst || spec.inner == FunctionKind::kLast);
-    default: return false;
+      return spec.outer == FunctionKind::kCount &&
+             (spec.inner == FunctionKind::kFirst || spec.inner == FunctionKind::kLast);
+    default:
+      return false;
   }
 }
 

@@ -1,4 +1,5 @@
-// TOML -> rules. Every error of a file that is valid TOML is found in one run, at the line of the offending key or value.
+// TOML -> rules. Every error of a file that is valid TOML is found in one run, at the line of the offending key or
+// value.
 #include <toml++/toml.h>
 
 #include <algorithm>
@@ -16,11 +17,37 @@
 namespace limpet {
 namespace {
 
-constexpr std::string_view kRuleKeys[] = {
-    "name",         "namepass",     "namedrop", "namepass_separator", "namedrop_separator", "tagpass",    "tagdrop",  "fieldinclude",
-    "fieldexclude", "by",           "without",  "period",             "every",              "grace",      "drop_original",
-    "fields",       "enabled",      "measurement", "tags",            "field_name",         "timestamp",  "late",     "late_limit",
-    "future_limit", "incomplete",   "baseline", "first",              "expire",             "shard_by",   "shard_name", "max_groups"};
+constexpr std::string_view kRuleKeys[] = {"name",
+                                          "namepass",
+                                          "namedrop",
+                                          "namepass_separator",
+                                          "namedrop_separator",
+                                          "tagpass",
+                                          "tagdrop",
+                                          "fieldinclude",
+                                          "fieldexclude",
+                                          "by",
+                                          "without",
+                                          "period",
+                                          "every",
+                                          "grace",
+                                          "drop_original",
+                                          "fields",
+                                          "enabled",
+                                          "measurement",
+                                          "tags",
+                                          "field_name",
+                                          "timestamp",
+                                          "late",
+                                          "late_limit",
+                                          "future_limit",
+                                          "incomplete",
+                                          "baseline",
+                                          "first",
+                                          "expire",
+                                          "shard_by",
+                                          "shard_name",
+                                          "max_groups"};
 // What belongs to one rule alone.
 constexpr std::string_view kNotDefaults[] = {"name", "fields"};
 
@@ -31,9 +58,12 @@ class FileReader {
  public:
   FileReader(const SourceFile& file, std::vector<Diagnostic>& diagnostics) : file_(file), diagnostics_(diagnostics) {}
 
-  void error(const toml::source_region& at, std::string message) { report(at, std::move(message), Diagnostic::Severity::kError); }
+  void error(const toml::source_region& at, std::string message) {
+    report(at, std::move(message), Diagnostic::Severity::kError);
+  }
   void report(const toml::source_region& at, std::string message, Diagnostic::Severity severity) {
-    diagnostics_.push_back({file_.path, static_cast<int>(at.begin.line), static_cast<int>(at.begin.column), std::move(message), severity});
+    diagnostics_.push_back(
+        {file_.path, static_cast<int>(at.begin.line), static_cast<int>(at.begin.column), std::move(message), severity});
   }
   const SourceFile& file() const { return file_; }
 
@@ -45,7 +75,8 @@ class FileReader {
 // A table of a rule with the defaults behind it: a key is looked up in the first, then in the second.
 class Keys {
  public:
-  Keys(FileReader& reader, const toml::table& rule, const toml::table* defaults) : reader_(reader), rule_(rule), defaults_(defaults) {}
+  Keys(FileReader& reader, const toml::table& rule, const toml::table* defaults)
+      : reader_(reader), rule_(rule), defaults_(defaults) {}
 
   const toml::node* find(std::string_view key) const {
     if (const toml::node* node = rule_.get(key)) return node;
@@ -57,23 +88,32 @@ class Keys {
   void text(std::string_view key, std::string& out) {
     const toml::node* node = find(key);
     if (!node) return;
-    if (auto v = node->value_exact<std::string>()) out = *v;
-    else error(*node, quoted(key) + " must be a string, as in " + std::string(key) + " = \"...\"");
+    if (auto v = node->value_exact<std::string>())
+      out = *v;
+    else
+      error(*node, quoted(key) + " must be a string, as in " + std::string(key) + " = \"...\"");
   }
   void boolean(std::string_view key, bool& out) {
     const toml::node* node = find(key);
     if (!node) return;
-    if (auto v = node->value_exact<bool>()) out = *v;
-    else error(*node, quoted(key) + " must be true or false, without quotes");
+    if (auto v = node->value_exact<bool>())
+      out = *v;
+    else
+      error(*node, quoted(key) + " must be true or false, without quotes");
   }
   void duration(std::string_view key, int64_t& out, int64_t at_least_ns = 0) {
     const toml::node* node = find(key);
     if (!node) return;
     auto v = node->value_exact<std::string>();
-    if (!v) return error(*node, quoted(key) + " must be a duration in quotes, as in " + std::string(key) + " = \"10s\"");
+    if (!v)
+      return error(*node, quoted(key) + " must be a duration in quotes, as in " + std::string(key) + " = \"10s\"");
     auto ns = parse_duration(*v);
-    if (!ns) return error(*node, quoted(*v) + " is no duration: numbers with the units ns, us, ms, s, m, h, d are expected, as in \"1m30s\"");
-    if (*ns < at_least_ns) return error(*node, quoted(key) + " must be at least " + format_duration(at_least_ns) + ", not " + quoted(*v));
+    if (!ns)
+      return error(
+          *node,
+          quoted(*v) + " is no duration: numbers with the units ns, us, ms, s, m, h, d are expected, as in \"1m30s\"");
+    if (*ns < at_least_ns)
+      return error(*node, quoted(key) + " must be at least " + format_duration(at_least_ns) + ", not " + quoted(*v));
     out = *ns;
   }
   // One of some words; `f` gets its index.
@@ -85,7 +125,8 @@ class Keys {
     if (it != words.end()) return f(static_cast<size_t>(it - words.begin()));
     std::string all;
     for (std::string_view w : words) (all.empty() ? all : all += ", ") += quoted(w);
-    error(*node, quoted(key) + " must be one of " + all + (v ? ", not " + quoted(*v) + did_you_mean(*v, {words.begin(), words.size()}) : ""));
+    error(*node, quoted(key) + " must be one of " + all +
+                     (v ? ", not " + quoted(*v) + did_you_mean(*v, {words.begin(), words.size()}) : ""));
   }
   std::vector<std::string> strings(const toml::node& node, std::string_view key) {
     std::vector<std::string> out;
@@ -95,8 +136,10 @@ class Keys {
       return out;
     }
     for (const toml::node& element : *array) {
-      if (auto v = element.value_exact<std::string>()) out.push_back(*v);
-      else error(element, quoted(key) + " must hold strings only");
+      if (auto v = element.value_exact<std::string>())
+        out.push_back(*v);
+      else
+        error(element, quoted(key) + " must hold strings only");
     }
     return out;
   }
@@ -107,20 +150,27 @@ class Keys {
     if (!separator_key.empty()) text(separator_key, separators);
     compile(*node, strings(*node, key), separators, out);
   }
-  void compile(const toml::node& at, const std::vector<std::string>& patterns, std::string_view separators, Filter& out) {
+  void compile(const toml::node& at, const std::vector<std::string>& patterns, std::string_view separators,
+               Filter& out) {
     auto compiled = Filter::compile(patterns, separators);
-    if (compiled) out = std::move(*compiled);
-    else error(at, compiled.error());
+    if (compiled)
+      out = std::move(*compiled);
+    else
+      error(at, compiled.error());
   }
   void tag_filters(std::string_view key, std::vector<std::pair<std::string, Filter>>& out) {
     const toml::node* node = find(key);
     if (!node) return;
     const toml::table* table = node->as_table();
-    if (!table) return error(*node, quoted(key) + " must be a table of lists, as in " + std::string(key) + " = { env = [\"prod-*\"] }");
+    if (!table)
+      return error(*node,
+                   quoted(key) + " must be a table of lists, as in " + std::string(key) + " = { env = [\"prod-*\"] }");
     for (const auto& [tag, values] : *table) {
       Filter filter;
-      if (values.is_string()) compile(values, {*values.value_exact<std::string>()}, {}, filter);
-      else compile(values, strings(values, tag.str()), {}, filter);
+      if (values.is_string())
+        compile(values, {*values.value_exact<std::string>()}, {}, filter);
+      else
+        compile(values, strings(values, tag.str()), {}, filter);
       if (!filter.empty()) out.emplace_back(std::string(tag.str()), std::move(filter));
     }
     std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
@@ -132,42 +182,62 @@ class Keys {
   const toml::table* defaults_;
 };
 
-void check_known(FileReader& reader, const toml::table& table, std::string_view where, std::span<const std::string_view> known) {
+void check_known(FileReader& reader, const toml::table& table, std::string_view where,
+                 std::span<const std::string_view> known) {
   for (const auto& [key, value] : table)
     if (std::find(known.begin(), known.end(), key.str()) == known.end())
-      reader.error(key.source(), "unknown key " + quoted(key.str()) + " in " + std::string(where) + did_you_mean(key.str(), known));
+      reader.error(key.source(),
+                   "unknown key " + quoted(key.str()) + " in " + std::string(where) + did_you_mean(key.str(), known));
 }
 
 void read_fields(FileReader& reader, Keys& keys, const toml::table& table, DraftRule& draft) {
   const toml::node* node = table.get("fields");
   Rule& rule = draft.rule;
-  if (!node) return reader.error(table.source(), "rule " + quoted(rule.name) + " has no [rule.fields]: a table of field patterns with their functions is expected, as in value = [\"mean\"]");
+  if (!node)
+    return reader.error(table.source(), "rule " + quoted(rule.name) +
+                                            " has no [rule.fields]: a table of field patterns with their functions is "
+                                            "expected, as in value = [\"mean\"]");
   const toml::table* fields = node->as_table();
-  if (!fields) return keys.error(*node, "\"fields\" must be a table, as in [rule.fields] with a line value = [\"mean\"]");
-  if (fields->empty()) return keys.error(*node, "[rule.fields] is empty: a line such as value = [\"mean\"] is expected");
+  if (!fields)
+    return keys.error(*node, "\"fields\" must be a table, as in [rule.fields] with a line value = [\"mean\"]");
+  if (fields->empty())
+    return keys.error(*node, "[rule.fields] is empty: a line such as value = [\"mean\"] is expected");
   std::vector<std::pair<toml::source_position, std::pair<std::string, const toml::node*>>> in_order;
-  for (const auto& [pattern, functions] : *fields) in_order.push_back({pattern.source().begin, {std::string(pattern.str()), &functions}});
+  for (const auto& [pattern, functions] : *fields)
+    in_order.push_back({pattern.source().begin, {std::string(pattern.str()), &functions}});
   std::sort(in_order.begin(), in_order.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   for (const auto& [position, entry] : in_order) {
     FieldFunctions field;
     field.pattern = entry.first;
     toml::source_region here{position, position, nullptr};
     auto compiled = Filter::compile({field.pattern});
-    if (!compiled) reader.error(here, compiled.error());
-    else field.filter = *compiled;
+    if (!compiled)
+      reader.error(here, compiled.error());
+    else
+      field.filter = *compiled;
     std::vector<std::pair<std::string, const toml::node*>> written;
-    if (auto one = entry.second->value_exact<std::string>()) written.emplace_back(*one, entry.second);
+    if (auto one = entry.second->value_exact<std::string>())
+      written.emplace_back(*one, entry.second);
     else if (const toml::array* array = entry.second->as_array())
       for (const toml::node& element : *array) {
-        if (auto v = element.value_exact<std::string>()) written.emplace_back(*v, &element);
-        else keys.error(element, "functions are strings, as in \"mean\"");
+        if (auto v = element.value_exact<std::string>())
+          written.emplace_back(*v, &element);
+        else
+          keys.error(element, "functions are strings, as in \"mean\"");
       }
-    else keys.error(*entry.second, quoted(field.pattern) + " must be a list of functions, as in " + field.pattern + " = [\"mean\", \"p99\"]");
-    if (written.empty() && entry.second->is_array()) keys.error(*entry.second, quoted(field.pattern) + " has no function");
+    else
+      keys.error(*entry.second, quoted(field.pattern) + " must be a list of functions, as in " + field.pattern +
+                                    " = [\"mean\", \"p99\"]");
+    if (written.empty() && entry.second->is_array())
+      keys.error(*entry.second, quoted(field.pattern) + " has no function");
     for (const auto& [text, at] : written) {
       auto function = parse_function(text);
-      if (!function) keys.error(*at, function.error());
-      else field.functions.push_back(*function), draft.function_lines.push_back({static_cast<int>(at->source().begin.line), static_cast<int>(at->source().begin.column)});
+      if (!function)
+        keys.error(*at, function.error());
+      else
+        field.functions.push_back(*function),
+            draft.function_lines.push_back(
+                {static_cast<int>(at->source().begin.line), static_cast<int>(at->source().begin.column)});
     }
     rule.fields.push_back(std::move(field));
   }
@@ -175,16 +245,20 @@ void read_fields(FileReader& reader, Keys& keys, const toml::table& table, Draft
 
 void read_windows(Keys& keys, const toml::table& table, FileReader& reader, Rule& rule) {
   keys.duration("period", rule.period_ns, kSecondNs);
-  if (!keys.find("period")) reader.error(table.source(), "rule " + quoted(rule.name) + " has no \"period\": the window's length is expected, as in period = \"1m\"");
+  if (!keys.find("period"))
+    reader.error(table.source(), "rule " + quoted(rule.name) +
+                                     " has no \"period\": the window's length is expected, as in period = \"1m\"");
   keys.duration("every", rule.every_ns, kSecondNs);
   const toml::node* every = keys.find("every");
   if (!every) rule.every_ns = rule.period_ns;
   if (rule.period_ns == 0 || rule.every_ns == 0) return;
   if (rule.every_ns > rule.period_ns || rule.period_ns % rule.every_ns != 0)
-    return keys.error(*every, "\"every\" (" + format_duration(rule.every_ns) + ") must divide \"period\" (" + format_duration(rule.period_ns) + ")");
+    return keys.error(*every, "\"every\" (" + format_duration(rule.every_ns) + ") must divide \"period\" (" +
+                                  format_duration(rule.period_ns) + ")");
   if (rule.period_ns / rule.every_ns > limits::kPanesPerWindowMax)
-    keys.error(*every, "\"every\" (" + format_duration(rule.every_ns) + ") fits " + std::to_string(rule.period_ns / rule.every_ns) +
-                           " times into \"period\": at most " + std::to_string(limits::kPanesPerWindowMax) + " are possible");
+    keys.error(*every, "\"every\" (" + format_duration(rule.every_ns) + ") fits " +
+                           std::to_string(rule.period_ns / rule.every_ns) + " times into \"period\": at most " +
+                           std::to_string(limits::kPanesPerWindowMax) + " are possible");
 }
 
 void read_tags(Keys& keys, Rule& rule) {
@@ -193,8 +267,10 @@ void read_tags(Keys& keys, Rule& rule) {
   const toml::table* table = node->as_table();
   if (!table) return keys.error(*node, "\"tags\" must be a table of strings, as in tags = { source = \"limpet\" }");
   for (const auto& [key, value] : *table) {
-    if (auto v = value.value_exact<std::string>(); v && !v->empty()) rule.tags.emplace_back(std::string(key.str()), *v);
-    else keys.error(value, "the tag " + quoted(key.str()) + " must be a string that is not empty");
+    if (auto v = value.value_exact<std::string>(); v && !v->empty())
+      rule.tags.emplace_back(std::string(key.str()), *v);
+    else
+      keys.error(value, "the tag " + quoted(key.str()) + " must be a string that is not empty");
   }
   std::sort(rule.tags.begin(), rule.tags.end());
 }
@@ -202,9 +278,12 @@ void read_tags(Keys& keys, Rule& rule) {
 void read_enabled(Keys& keys, Rule& rule) {
   const toml::node* node = keys.find("enabled");
   if (!node) return;
-  if (auto b = node->value_exact<bool>()) rule.mode = *b ? RuleMode::kOn : RuleMode::kOff;
-  else if (auto s = node->value_exact<std::string>(); s && *s == "preview") rule.mode = RuleMode::kPreview;
-  else keys.error(*node, "\"enabled\" must be true, false or \"preview\"");
+  if (auto b = node->value_exact<bool>())
+    rule.mode = *b ? RuleMode::kOn : RuleMode::kOff;
+  else if (auto s = node->value_exact<std::string>(); s && *s == "preview")
+    rule.mode = RuleMode::kPreview;
+  else
+    keys.error(*node, "\"enabled\" must be true, false or \"preview\"");
 }
 
 bool sets_tag(const Rule& rule, std::string_view key) {
@@ -212,7 +291,8 @@ bool sets_tag(const Rule& rule, std::string_view key) {
 }
 
 void check_grouping(Keys& keys, Rule& rule) {
-  if (keys.own("by") && keys.own("without")) keys.error(*keys.find("without"), "a rule has \"by\" or \"without\", not both");
+  if (keys.own("by") && keys.own("without"))
+    keys.error(*keys.find("without"), "a rule has \"by\" or \"without\", not both");
   bool by = keys.own("by") || (!keys.own("without") && keys.find("by"));
   const toml::node* node = keys.find(by ? "by" : "without");
   if (!node) return;
@@ -233,9 +313,11 @@ void check_shard_by(Keys& keys, Rule& rule) {
   for (const toml::node& element : *node->as_array()) {
     auto tag = element.value_exact<std::string>();
     if (!tag) continue;
-    if (sets_tag(rule, *tag)) keys.error(element, "\"shard_by\" names the tag " + quoted(*tag) + ", which the rule's \"tags\" set");
+    if (sets_tag(rule, *tag))
+      keys.error(element, "\"shard_by\" names the tag " + quoted(*tag) + ", which the rule's \"tags\" set");
     else if (rule.kept_tags({{*tag, "x"}}).empty())
-      keys.error(element, "\"shard_by\" names the tag " + quoted(*tag) + ", which does not stay: it must be one of the tags that \"by\" or \"without\" keep");
+      keys.error(element, "\"shard_by\" names the tag " + quoted(*tag) +
+                              ", which does not stay: it must be one of the tags that \"by\" or \"without\" keep");
   }
 }
 
@@ -246,7 +328,8 @@ void check_templates(Keys& keys, const Rule& rule) {
     for (size_t at = text.find('{'); at != text.npos; at = text.find('{', at + 1)) {
       std::string word = text.substr(at, text.find('}', at) == text.npos ? text.npos : text.find('}', at) - at + 1);
       if (std::find(known.begin(), known.end(), word) == known.end())
-        keys.error(*keys.find(key), "unknown placeholder " + quoted(word) + " in " + quoted(key) + did_you_mean(word, {known.begin(), known.size()}));
+        keys.error(*keys.find(key), "unknown placeholder " + quoted(word) + " in " + quoted(key) +
+                                        did_you_mean(word, {known.begin(), known.size()}));
     }
   };
   check("measurement", rule.measurement, {"{measurement}"});
@@ -254,7 +337,9 @@ void check_templates(Keys& keys, const Rule& rule) {
   size_t most = 0;
   for (const FieldFunctions& f : rule.fields) most = std::max(most, f.functions.size());
   if (keys.find("field_name") && most > 1 && rule.field_name.find("{function}") == rule.field_name.npos)
-    keys.error(*keys.find("field_name"), "\"field_name\" must hold {function}, since a field has several functions: as in \"{field}_{function}\"");
+    keys.error(
+        *keys.find("field_name"),
+        "\"field_name\" must hold {function}, since a field has several functions: as in \"{field}_{function}\"");
 }
 
 void read_rule(FileReader& reader, const toml::table& table, const toml::table* defaults, std::vector<DraftRule>& out) {
@@ -269,7 +354,8 @@ void read_rule(FileReader& reader, const toml::table& table, const toml::table* 
   keys.text("name", rule.name);
   if (name && name->is_string() && rule.name.empty()) keys.error(*name, "\"name\" must not be empty");
   draft.name_line = name ? static_cast<int>(name->source().begin.line) : rule.line;
-  draft.name_column = name ? static_cast<int>(name->source().begin.column) : static_cast<int>(table.source().begin.column);
+  draft.name_column =
+      name ? static_cast<int>(name->source().begin.column) : static_cast<int>(table.source().begin.column);
   keys.filter("namepass", rule.selector.namepass, "namepass_separator");
   keys.filter("namedrop", rule.selector.namedrop, "namedrop_separator");
   keys.tag_filters("tagpass", rule.selector.tagpass);
@@ -288,7 +374,8 @@ void read_rule(FileReader& reader, const toml::table& table, const toml::table* 
   keys.word("late", {"drop", "pass", "correct"}, [&](size_t i) { rule.late = static_cast<LatePolicy>(i); });
   keys.duration("late_limit", rule.late_limit_ns);
   keys.duration("future_limit", rule.future_limit_ns);
-  keys.word("incomplete", {"emit", "skip", "tag"}, [&](size_t i) { rule.incomplete = static_cast<IncompletePolicy>(i); });
+  keys.word("incomplete", {"emit", "skip", "tag"},
+            [&](size_t i) { rule.incomplete = static_cast<IncompletePolicy>(i); });
   keys.duration("baseline", rule.baseline_ns);
   keys.word("first", {"zero", "skip"}, [&](size_t i) { rule.first = static_cast<FirstSample>(i); });
   keys.duration("expire", rule.expire_ns, 1);
@@ -298,8 +385,10 @@ void read_rule(FileReader& reader, const toml::table& table, const toml::table* 
   }
   if (const toml::node* node = keys.find("max_groups")) {
     auto v = node->value_exact<int64_t>();
-    if (v && *v > 0) rule.max_groups = static_cast<uint64_t>(*v);
-    else keys.error(*node, "\"max_groups\" must be a whole number above 0, without quotes");
+    if (v && *v > 0)
+      rule.max_groups = static_cast<uint64_t>(*v);
+    else
+      keys.error(*node, "\"max_groups\" must be a whole number above 0, without quotes");
   }
   check_grouping(keys, rule);
   check_shard_by(keys, rule);
@@ -322,7 +411,8 @@ void read_rules_file(const SourceFile& file, std::vector<DraftRule>& out, std::v
   const toml::table* defaults = nullptr;
   if (const toml::node* node = root.get("defaults")) {
     defaults = node->as_table();
-    if (!defaults) reader.error(node->source(), "\"defaults\" must be a table: [defaults]");
+    if (!defaults)
+      reader.error(node->source(), "\"defaults\" must be a table: [defaults]");
     else {
       std::vector<std::string_view> known;
       std::copy_if(std::begin(kRuleKeys), std::end(kRuleKeys), std::back_inserter(known), [](std::string_view k) {
@@ -333,7 +423,8 @@ void read_rules_file(const SourceFile& file, std::vector<DraftRule>& out, std::v
   }
   const toml::node* rules = root.get("rule");
   if (!rules) return;
-  if (!rules->is_array_of_tables()) return reader.error(rules->source(), "rules are written as [[rule]], with two brackets");
+  if (!rules->is_array_of_tables())
+    return reader.error(rules->source(), "rules are written as [[rule]], with two brackets");
   for (const toml::node& rule : *rules->as_array()) read_rule(reader, *rule.as_table(), defaults, out);
 }
 

@@ -10,7 +10,9 @@ std::string replaced(std::string text, std::string_view from, std::string_view t
   return text;
 }
 
-bool is_histogram(const FunctionSpec& f) { return f.kind == FunctionKind::kHistogram || f.kind == FunctionKind::kHistogramBounds; }
+bool is_histogram(const FunctionSpec& f) {
+  return f.kind == FunctionKind::kHistogram || f.kind == FunctionKind::kHistogramBounds;
+}
 
 }  // namespace
 
@@ -33,7 +35,8 @@ std::vector<FunctionSpec> Rule::functions_of(std::string_view field) const {
     if (!f.filter.matches(field)) continue;
     for (const FunctionSpec& function : f.functions) {
       std::string result = result_field(field, function);
-      bool known = std::any_of(out.begin(), out.end(), [&](const FunctionSpec& o) { return result_field(field, o) == result; });
+      bool known =
+          std::any_of(out.begin(), out.end(), [&](const FunctionSpec& o) { return result_field(field, o) == result; });
       if (!known) out.push_back(function);
     }
   }
@@ -45,7 +48,9 @@ std::string Rule::result_field(std::string_view field, const FunctionSpec& funct
   return replaced(replaced(field_name, "{function}", function.suffix), "{field}", field);
 }
 
-std::string Rule::result_measurement(std::string_view input) const { return replaced(measurement, "{measurement}", input); }
+std::string Rule::result_measurement(std::string_view input) const {
+  return replaced(measurement, "{measurement}", input);
+}
 
 std::vector<Tag> Rule::kept_tags(const std::vector<Tag>& all) const {
   std::vector<Tag> out;

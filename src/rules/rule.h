@@ -1,4 +1,5 @@
-// A rule: which lines, which tags stay, which windows, which functions. Validated, immutable once loaded, shared between threads.
+// A rule: which lines, which tags stay, which windows, which functions. Validated, immutable once loaded, shared
+// between threads.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +35,7 @@ struct Rule {
   std::string file;  // where it stands, for messages
   int line = 0;
 
-  Selector selector;  // namepass namedrop tagpass tagdrop
+  Selector selector;                  // namepass namedrop tagpass tagdrop
   Filter fieldinclude, fieldexclude;  // empty: all, none
   Grouping grouping = Grouping::kAllTags;
   Filter grouping_tags;  // of `by` or `without`
@@ -65,14 +66,15 @@ struct Rule {
   bool has_histogram() const;  // one of its functions writes lines with the tag `le`
   // True if a pattern of [rule.fields] takes the field and fieldinclude/fieldexclude let it through.
   bool takes_field(std::string_view field) const;
-  // The functions of all patterns that take the field, united (by result name), in file order. Empty: the rule does not take it.
+  // The functions of all patterns that take the field, united (by result name), in file order. Empty: the rule does not
+  // take it.
   std::vector<FunctionSpec> functions_of(std::string_view field) const;
   // The output field of a function over an input field, by the template field_name.
   std::string result_field(std::string_view field, const FunctionSpec& function) const;
   // The output measurement for an input measurement, by the template `measurement`.
   std::string result_measurement(std::string_view input) const;
-  // The tags of a line that stay: by grouping, less the rule's own constant tags, `le` in a rule with histograms, and limpet_*.
-  // Sorted by key. Constant tags are not among them.
+  // The tags of a line that stay: by grouping, less the rule's own constant tags, `le` in a rule with histograms, and
+  // limpet_*. Sorted by key. Constant tags are not among them.
   std::vector<Tag> kept_tags(const std::vector<Tag>& tags) const;
 };
 

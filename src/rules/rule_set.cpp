@@ -22,7 +22,8 @@ struct Bucket {
 
   void add(const Rule& rule, uint32_t index) {
     const auto& tagpass = rule.selector.tagpass;
-    bool literal = !tagpass.empty() && std::all_of(tagpass.begin(), tagpass.end(), [](const auto& t) { return t.second.is_literal(); });
+    bool literal = !tagpass.empty() &&
+                   std::all_of(tagpass.begin(), tagpass.end(), [](const auto& t) { return t.second.is_literal(); });
     if (!literal) return always.push_back(index);
     for (const auto& [key, filter] : tagpass)
       for (const std::string& value : filter.patterns()) by_tag[key + '\0' + value].push_back(index);
@@ -31,7 +32,8 @@ struct Bucket {
     out.insert(out.end(), always.begin(), always.end());
     if (by_tag.empty()) return;
     for (const auto& [key, value] : tags)
-      if (auto it = by_tag.find(key + '\0' + value); it != by_tag.end()) out.insert(out.end(), it->second.begin(), it->second.end());
+      if (auto it = by_tag.find(key + '\0' + value); it != by_tag.end())
+        out.insert(out.end(), it->second.begin(), it->second.end());
   }
 };
 
@@ -84,7 +86,9 @@ std::vector<std::pair<std::string, std::string>> rendered(const Rule& r) {
           {"max_groups", number(r.max_groups)}};
 }
 
-bool is_live(std::string_view key) { return key == "grace" || key == "late" || key == "drop_original" || key == "max_groups"; }
+bool is_live(std::string_view key) {
+  return key == "grace" || key == "late" || key == "drop_original" || key == "max_groups";
+}
 
 }  // namespace
 
@@ -119,7 +123,8 @@ RuleSet::~RuleSet() = default;
 void RuleSet::match(std::string_view name, const std::vector<Tag>& tags, std::vector<uint32_t>& out) const {
   std::vector<uint32_t> candidates;
   index_->any.collect(tags, candidates);
-  if (auto it = index_->by_name.find(std::string(name)); it != index_->by_name.end()) it->second.collect(tags, candidates);
+  if (auto it = index_->by_name.find(std::string(name)); it != index_->by_name.end())
+    it->second.collect(tags, candidates);
   for (size_t size : index_->prefix_sizes) {
     if (size > name.size()) break;
     auto it = index_->by_prefix.find(std::string(name.substr(0, size)));
@@ -151,12 +156,14 @@ LoadedRules load_rules(const std::vector<SourceFile>& files) {
   LoadedRules loaded;
   std::vector<const SourceFile*> in_order;
   for (const SourceFile& file : files) in_order.push_back(&file);
-  std::stable_sort(in_order.begin(), in_order.end(), [](const SourceFile* a, const SourceFile* b) { return a->path < b->path; });
+  std::stable_sort(in_order.begin(), in_order.end(),
+                   [](const SourceFile* a, const SourceFile* b) { return a->path < b->path; });
   std::vector<DraftRule> drafts;
   for (const SourceFile* file : in_order) read_rules_file(*file, drafts, loaded.diagnostics);
   if (drafts.size() > limits::kRulesMax)
     loaded.diagnostics.push_back({drafts.back().rule.file, drafts.back().rule.line, 1,
-                                  "more than " + std::to_string(limits::kRulesMax) + " rules", Diagnostic::Severity::kError});
+                                  "more than " + std::to_string(limits::kRulesMax) + " rules",
+                                  Diagnostic::Severity::kError});
   check_names(drafts, loaded.diagnostics);
   for (const DraftRule& draft : drafts) check_result_fields(draft, loaded.diagnostics);
   if (loaded.diagnostics.empty()) check_collisions(drafts, loaded.diagnostics);
@@ -177,7 +184,7 @@ Change compare_rules(const Rule& before, const Rule& after, std::string* detail)
     if (a[i] == b[i]) continue;
     bool live = is_live(a[i].first);
     if (change == Change::kKept || !live) change = live ? Change::kLive : Change::kReplaced;
-    if (detail) (detail->empty() ? *detail : *detail += ", ") += b[i].first;
+    if (detail) (detail->empty() ? * detail : * detail += ", ") += b[i].first;
   }
   return change;
 }
@@ -200,8 +207,8 @@ std::vector<PlannedChange> plan_changes(const RuleSet& before, const RuleSet& af
 }
 
 std::string render_plan(const std::vector<PlannedChange>& plan) {
-  constexpr std::string_view kWords[] = {"kept", "changes at once", "changes over at the next window border", "new, from the next window border on",
-                                         "ends, finishes its windows"};
+  constexpr std::string_view kWords[] = {"kept", "changes at once", "changes over at the next window border",
+                                         "new, from the next window border on", "ends, finishes its windows"};
   std::string out;
   for (const PlannedChange& change : plan) {
     out += change.rule + ": " + std::string(kWords[static_cast<size_t>(change.change)]);

@@ -1,4 +1,5 @@
-// The rules of all files together, with the index that finds those that may take a line. Immutable; share by shared_ptr<const RuleSet>.
+// The rules of all files together, with the index that finds those that may take a line. Immutable; share by
+// shared_ptr<const RuleSet>.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +28,9 @@ class RuleSet {
 
   // In file order, files in order of path; rules with enabled = false are left out.
   const std::vector<Rule>& rules() const { return rules_; }
-  // Appends the indexes into rules() of all rules whose selector matches, in rising order. The cost depends on the number of rules
-  // that could match (by literal name, prefix of a glob, literal tag), not on the number of rules. `tags` sorted by key.
+  // Appends the indexes into rules() of all rules whose selector matches, in rising order. The cost depends on the
+  // number of rules that could match (by literal name, prefix of a glob, literal tag), not on the number of rules.
+  // `tags` sorted by key.
   void match(std::string_view name, const std::vector<Tag>& tags, std::vector<uint32_t>& out) const;
   // XXH3-64 over a canonical rendering of all rules: what routers and aggregators compare.
   uint64_t fingerprint() const { return fingerprint_; }
@@ -47,16 +49,18 @@ struct LoadedRules {
   bool ok() const { return rules != nullptr; }
 };
 
-// Reads and validates. Every error of a file that is valid TOML is reported in one run, each at the line of the offending key or value.
+// Reads and validates. Every error of a file that is valid TOML is reported in one run, each at the line of the
+// offending key or value.
 LoadedRules load_rules(const std::vector<SourceFile>& files);
 
-// What a change from one rule set to another does to each rule (by name), as `limpet check --against` and a reload print it.
+// What a change from one rule set to another does to each rule (by name), as `limpet check --against` and a reload
+// print it.
 enum class Change : uint8_t {
-  kKept,     // nothing changed: keeps its state
-  kLive,     // only grace, late, drop_original or max_groups changed: in force at once, keeps its state
-  kReplaced, // changes over at a window border
+  kKept,      // nothing changed: keeps its state
+  kLive,      // only grace, late, drop_original or max_groups changed: in force at once, keeps its state
+  kReplaced,  // changes over at a window border
   kNew,
-  kEnds      // removed: finishes its windows
+  kEnds  // removed: finishes its windows
 };
 struct PlannedChange {
   std::string rule;

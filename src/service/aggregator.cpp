@@ -42,7 +42,8 @@ AggregateConfig with_pod(AggregateConfig config) {
   return config;
 }
 
-Pipeline::Options pipeline_options(const AggregateConfig& config, const std::string& incarnation, WallTime started, bool stdout_is_pipe) {
+Pipeline::Options pipeline_options(const AggregateConfig& config, const std::string& incarnation, WallTime started,
+                                   bool stdout_is_pipe) {
   Pipeline::Options options;
   options.engine.dialect = config.dialect;
   options.engine.pod = config.pod;
@@ -107,13 +108,15 @@ void Aggregator::start() {
 void Aggregator::load_rules() {
   RuleFiles files;
   if (pass_everything_ || config_.rules.empty()) {
-    rules_error_ = pass_everything_ ? "the configuration asks for what this version does not do" : "no rules are configured";
+    rules_error_ =
+        pass_everything_ ? "the configuration asks for what this version does not do" : "no rules are configured";
     log_.error(rules_error_ + ": every line passes through");
     return put_in_force(std::make_shared<RuleSet>(), false);
   }
   files = load_rule_files(config_.rules, config_.rules_directory);
   watcher_ = std::make_unique<RulesWatcher>(
-      config_.rules, config_.rules_directory, files, [this](RuleFiles changed) { inbox_.push(std::move(changed)); }, kRulesPollNs);
+      config_.rules, config_.rules_directory, files, [this](RuleFiles changed) { inbox_.push(std::move(changed)); },
+      kRulesPollNs);
   if (files.loaded.ok()) return put_in_force(files.loaded.rules, false);
   for (const Diagnostic& diagnostic : files.loaded.diagnostics)
     if (diagnostic.severity == Diagnostic::Severity::kError) log_.error(to_string(diagnostic));
@@ -150,7 +153,9 @@ void Aggregator::start_listeners() {
   if (config_.http.empty() && config_.sockets.empty()) return;
   NetworkHandlers handlers;
   handlers.http = [this](HttpRequest request, HttpReply reply) { api_.handle(std::move(request), std::move(reply)); };
-  handlers.stream = [this](uint64_t connection, std::string bytes) { inbox_.push(StreamBytes{connection, std::move(bytes)}); };
+  handlers.stream = [this](uint64_t connection, std::string bytes) {
+    inbox_.push(StreamBytes{connection, std::move(bytes)});
+  };
   network_ = std::make_unique<Network>(std::move(handlers), log_);
   for (const Endpoint& endpoint : config_.http) network_->listen_http(endpoint);
   for (const Endpoint& endpoint : config_.sockets) network_->listen_stream(endpoint);
@@ -180,7 +185,8 @@ void Aggregator::wait() {
   timespec timeout{.tv_sec = wait_ns / kSecondNs, .tv_nsec = wait_ns % kSecondNs};
   ::ppoll(fds, std::size(fds), &timeout, nullptr);
   if (fds[0].revents != 0) read_stdin();
-  if (stdout_is_pipe_ && (fds[1].revents & (POLLERR | POLLNVAL)) && lifecycle_.phase() < Phase::kLingering) lifecycle_.on_stdout_broken();
+  if (stdout_is_pipe_ && (fds[1].revents & (POLLERR | POLLNVAL)) && lifecycle_.phase() < Phase::kLingering)
+    lifecycle_.on_stdout_broken();
   stdout_full_ = output && fds[1].revents == 0;
 }
 
@@ -204,7 +210,8 @@ void Aggregator::read_stdin() {
   bool lines = config_.read_lines;
   if (result.read > 0 && lines) {
     bool whole = stdin_buffer_.added(result.read);
-    if (whole || stdin_buffer_.text().size() > limits::kLineBytesMax) pipeline_.take_lines(stdin_source_, stdin_buffer_, wall_now());
+    if (whole || stdin_buffer_.text().size() > limits::kLineBytesMax)
+      pipeline_.take_lines(stdin_source_, stdin_buffer_, wall_now());
   }
   if (!result.ended) return;
   if (lines) pipeline_.end_lines(stdin_source_, stdin_buffer_);
@@ -222,14 +229,18 @@ void Aggregator::handle_signals() {
   for (int number = 1; number < 32; number++)
     if (bits & (1u << number)) handle_signal(number);
   signalfd_siginfo info{};
-  while (streams_.signals >= 0 && ::read(streams_.signals, &info, sizeof info) == sizeof info) handle_signal(static_cast<int>(info.ssi_signo));
+  while (streams_.signals >= 0 && ::read(streams_.signals, &info, sizeof info) == sizeof info)
+    handle_signal(static_cast<int>(info.ssi_signo));
 }
 
 void Aggregator::handle_signal(int number) {
   MonoTime now = monotonic_now();
-  if (number == SIGTERM) lifecycle_.on_sigterm(now);
-  else if (number == SIGINT) lifecycle_.on_sigint(now);
-  else if (number == SIGHUP && watcher_) watcher_->reload();
+  if (number == SIGTERM)
+    lifecycle_.on_sigterm(now);
+  else if (number == SIGINT)
+    lifecycle_.on_sigint(now);
+  else if (number == SIGHUP && watcher_)
+    watcher_->reload();
 }
 
 void Aggregator::take_work(bool all) {
@@ -244,7 +255,8 @@ void Aggregator::take_work(bool all) {
 }
 
 void Aggregator::take(WriteBody& body) {
-  if (body.at == 0 && (!pipeline_.has_room() || flushed_)) return body.reply(answer_overloaded("stdout is stuck: nothing was applied"));
+  if (body.at == 0 && (!pipeline_.has_room() || flushed_))
+    return body.reply(answer_overloaded("stdout is stuck: nothing was applied"));
   if (pipeline_.take_body(body, http_source_, wall_now())) body.reply(answer_write(body));
 }
 
@@ -260,7 +272,8 @@ void Aggregator::take(StreamBytes& bytes) {
   std::span<char> room = stream.buffer.room();
   std::copy(bytes.bytes.begin(), bytes.bytes.end(), room.begin());
   bool whole = stream.buffer.added(bytes.bytes.size());
-  if (whole || stream.buffer.text().size() > limits::kLineBytesMax) pipeline_.take_lines(stream.source, stream.buffer, wall_now());
+  if (whole || stream.buffer.text().size() > limits::kLineBytesMax)
+    pipeline_.take_lines(stream.source, stream.buffer, wall_now());
   held_streams_.push_back(bytes.connection);
 }
 
@@ -274,7 +287,8 @@ void Aggregator::take(StatusRequest& request) {
   ProcessStatus process = process_status();
   Status status{process, pipeline_.engine().ledger(), pipeline_.engine().gauges()};
   if (request.form == StatusRequest::Form::kPrometheus)
-    request.reply({.status = 200, .body = status_prometheus(status), .content_type = "text/plain; version=0.0.4; charset=utf-8"});
+    request.reply(
+        {.status = 200, .body = status_prometheus(status), .content_type = "text/plain; version=0.0.4; charset=utf-8"});
   else
     request.reply({.status = 200, .body = status_json(status)});
 }
@@ -292,7 +306,9 @@ ProcessStatus Aggregator::process_status() {
   ProcessStatus status;
   status.pod = config_.pod;
   status.incarnation = incarnation_;
-  status.phase = lifecycle_.phase() == Lifecycle::Phase::kRunning ? "running" : lifecycle_.reading() ? "draining" : "stopping";
+  status.phase = lifecycle_.phase() == Lifecycle::Phase::kRunning ? "running"
+                 : lifecycle_.reading()                           ? "draining"
+                                                                  : "stopping";
   status.started = started_;
   status.now = wall_now();
   status.listening = bound();
@@ -305,7 +321,8 @@ ProcessStatus Aggregator::process_status() {
   status.results_dropped = pipeline_.results_dropped();
   if (network_) {
     NetworkCounts counts = network_->counts();
-    status.connections = counts.connections, status.connections_refused = counts.connections_refused, status.requests = counts.requests;
+    status.connections = counts.connections, status.connections_refused = counts.connections_refused,
+    status.requests = counts.requests;
   }
   status.log_dropped = log_dropped_();
   status.emit_rate_lines_per_s = pipeline_.emit_rate_lines_per_s();
@@ -367,9 +384,11 @@ void Aggregator::write_last_metrics() {
 void Aggregator::report_lateness() {
   for (const auto& [name, rule] : pipeline_.engine().ledger().rules) {
     if (rule.lateness_s.count() == 0) continue;
-    double late = static_cast<double>(rule.dropped[static_cast<size_t>(Drop::kLate)]) / static_cast<double>(std::max<uint64_t>(rule.seen, 1));
-    log_.info(fmt::format("rule \"{}\": {:.3g} % of the samples came too late; grace = \"{}\" would have kept 99 %, \"{}\" 99.9 %", name,
-                          100 * late, grace_text(grace_needed_s(rule, 990)), grace_text(grace_needed_s(rule, 999))));
+    double late = static_cast<double>(rule.dropped[static_cast<size_t>(Drop::kLate)]) /
+                  static_cast<double>(std::max<uint64_t>(rule.seen, 1));
+    log_.info(fmt::format(
+        "rule \"{}\": {:.3g} % of the samples came too late; grace = \"{}\" would have kept 99 %, \"{}\" 99.9 %", name,
+        100 * late, grace_text(grace_needed_s(rule, 990)), grace_text(grace_needed_s(rule, 999))));
   }
 }
 
@@ -380,8 +399,10 @@ void Aggregator::finish() {
   }
   watcher_.reset();
   if (lifecycle_.gave_up())
-    log_.error(fmt::format("stopped before everything was read from stdout: {} bytes in the pipe and {} bytes of lines and results were lost",
-                           unread_bytes(streams_.out), pipeline_.output().bytes() + pipeline_.results_waiting_bytes()));
+    log_.error(
+        fmt::format("stopped before everything was read from stdout: {} bytes in the pipe and {} bytes of lines and "
+                    "results were lost",
+                    unread_bytes(streams_.out), pipeline_.output().bytes() + pipeline_.results_waiting_bytes()));
   report_lateness();
   if (!config_.stats_file.empty()) {
     ProcessStatus process = process_status();

@@ -1,10 +1,12 @@
-// The process `limpet aggregate`: one thread with a poll(2) loop around the pipeline, beside it the listeners' and the rules watcher's thread.
+// The process `limpet aggregate`: one thread with a poll(2) loop around the pipeline, beside it the listeners' and the
+// rules watcher's thread.
 //
 //   stdin ──▶ LineBuffer ──▶ Pipeline (engine, output queue, pace) ──▶ stdout
 //   Network (HTTP, streams) ──▶ Inbox ──▶    ▲ Lifecycle says when to stop
 //   RulesWatcher ──▶ Inbox ──▶
 //
-// stdin is read always, whatever stdout does. Nothing on this thread waits for a disk but the start and the stats file at the end.
+// stdin is read always, whatever stdout does. Nothing on this thread waits for a disk but the start and the stats file
+// at the end.
 #pragma once
 
 #include <atomic>
@@ -30,8 +32,8 @@ namespace limpet {
 
 struct AggregatorStreams {
   int in = 0;
-  int out = 1;      // closed at the end
-  int signals = -1; // a signalfd for SIGTERM, SIGINT, SIGHUP; negative: none
+  int out = 1;       // closed at the end
+  int signals = -1;  // a signalfd for SIGTERM, SIGINT, SIGHUP; negative: none
 };
 
 class Aggregator {
@@ -98,10 +100,10 @@ class Aggregator {
   LineSource stdin_source_;
   LineSource http_source_;
   bool stdin_open_ = true;
-  bool flushed_ = false;          // begin_flush() was called
+  bool flushed_ = false;  // begin_flush() was called
   bool last_metrics_written_ = false;
-  bool stdout_full_ = false;      // the last write would have blocked
-  std::optional<Work> body_;      // a body of which a part is applied
+  bool stdout_full_ = false;  // the last write would have blocked
+  std::optional<Work> body_;  // a body of which a part is applied
   std::map<uint64_t, Stream> stream_sources_;
   std::vector<uint64_t> held_streams_;  // are not read on until there is room
   std::atomic<uint32_t> signals_{0};    // bits of signal()

@@ -23,13 +23,15 @@ constexpr ConfigKey kKeys[] = {
     {"rules", Kind::kTexts, "GLOB", "Rules files; in a configuration file seen from its directory"},
     {"listen.http", Kind::kTexts, "HOST:PORT", "Take lines over HTTP: InfluxDB's /write and /api/v2/write"},
     {"listen.socket", Kind::kTexts, "SOCKET", "Take lines from a stream: unix:PATH or tcp://HOST:PORT"},
-    {"listen.insecure", Kind::kBoolean, "BOOL", "Allow listening on other addresses than loopback, without authentication"},
+    {"listen.insecure", Kind::kBoolean, "BOOL",
+     "Allow listening on other addresses than loopback, without authentication"},
     {"emit_rate", Kind::kInteger, "LINES", "Result lines per second, at least; 0: no limit; default 20000"},
     {"on_stop", Kind::kText, "WORD", "What becomes of open windows at the end: flush; default flush"},
     {"stdin", Kind::kText, "WORD", "lines, or none: listeners only; default lines, none if stdin is /dev/null"},
     {"dialect", Kind::kText, "WORD", "What is a valid line: telegraf or strict; default telegraf"},
     {"pod", Kind::kText, "NAME", "This process in tags and metrics; default the host's name"},
-    {"metrics_interval", Kind::kDuration, "TIME", "Write metrics about itself as lines that often, as in 10s; default off"},
+    {"metrics_interval", Kind::kDuration, "TIME",
+     "Write metrics about itself as lines that often, as in 10s; default off"},
     {"log_level", Kind::kText, "WORD", "error, warn, info or debug; default info"},
     {"stats_file", Kind::kText, "FILE", "Write the ledger there as JSON at the end"},
 };
@@ -61,10 +63,13 @@ class Loader {
   void read_table(const toml::table& table, const std::string& prefix);
   void read_value(const ConfigKey& key, const toml::node& node);
   void apply(const ConfigKey& key, const Setting& setting);
-  void word(const ConfigKey& key, const Setting& setting, std::initializer_list<std::string_view> words, const std::function<void(size_t)>& f);
-  void endpoints(const Setting& setting, std::vector<Endpoint>& out, std::expected<Endpoint, std::string> (*parse)(std::string_view));
+  void word(const ConfigKey& key, const Setting& setting, std::initializer_list<std::string_view> words,
+            const std::function<void(size_t)>& f);
+  void endpoints(const Setting& setting, std::vector<Endpoint>& out,
+                 std::expected<Endpoint, std::string> (*parse)(std::string_view));
   void error(const Place& place, std::string message) {
-    result_.diagnostics.push_back({place.file, place.line, place.column, std::move(message), Diagnostic::Severity::kError});
+    result_.diagnostics.push_back(
+        {place.file, place.line, place.column, std::move(message), Diagnostic::Severity::kError});
   }
   Place place_of(const toml::source_region& region) const {
     return {path_, static_cast<int>(region.begin.line), static_cast<int>(region.begin.column)};
@@ -84,7 +89,8 @@ const ConfigKey* find_key(std::string_view name) {
 std::vector<std::string_view> names_below(std::string_view prefix) {
   std::vector<std::string_view> names;
   for (const ConfigKey& key : kKeys)
-    if (key.name.starts_with(prefix)) names.push_back(key.name.substr(prefix.size(), key.name.find('.', prefix.size()) - prefix.size()));
+    if (key.name.starts_with(prefix))
+      names.push_back(key.name.substr(prefix.size(), key.name.find('.', prefix.size()) - prefix.size()));
   if (prefix.empty()) names.insert(names.end(), std::begin(kLaterTables), std::end(kLaterTables));
   return names;
 }
@@ -97,11 +103,16 @@ std::vector<std::string_view> all_names() {
 
 std::string_view expected_form(Kind kind) {
   switch (kind) {
-    case Kind::kText: return "must be a string in quotes";
-    case Kind::kTexts: return "must be a string in quotes or an array of them, as in [\"a\", \"b\"]";
-    case Kind::kInteger: return "must be a whole number without quotes";
-    case Kind::kBoolean: return "must be true or false, without quotes";
-    case Kind::kDuration: return "must be a duration in quotes, as in \"10s\"";
+    case Kind::kText:
+      return "must be a string in quotes";
+    case Kind::kTexts:
+      return "must be a string in quotes or an array of them, as in [\"a\", \"b\"]";
+    case Kind::kInteger:
+      return "must be a whole number without quotes";
+    case Kind::kBoolean:
+      return "must be true or false, without quotes";
+    case Kind::kDuration:
+      return "must be a duration in quotes, as in \"10s\"";
   }
   return {};
 }
@@ -131,7 +142,8 @@ void Loader::read_table(const toml::table& table, const std::string& prefix) {
       error(place_of(key.source()), "\"listen\" must be a table: [listen]");
     } else {
       std::string hint = did_you_mean(key.str(), names_below(prefix));
-      if (name == "rule") hint = ": a rules file of its own holds the [[rule]] entries, and `rules = [\"rules/*.toml\"]` names it";
+      if (name == "rule")
+        hint = ": a rules file of its own holds the [[rule]] entries, and `rules = [\"rules/*.toml\"]` names it";
       error(place_of(key.source()), fmt::format("unknown key \"{}\"{}", name, hint));
     }
   }
@@ -170,7 +182,9 @@ void Loader::read_flag(const Flag& flag) {
   const auto& [name, values] = flag;
   Place place{"--" + name, 0, 0};
   const ConfigKey* key = find_key(name);
-  if (!key && std::ranges::any_of(kLaterTables, [&](std::string_view table) { return name.starts_with(table) && name[table.size()] == '.'; })) {
+  if (!key && std::ranges::any_of(kLaterTables, [&](std::string_view table) {
+        return name.starts_with(table) && name[table.size()] == '.';
+      })) {
     result_.pass_everything = true;
     return error(place, "is not supported by this version of Limpet: leave it out");
   }
@@ -181,7 +195,8 @@ void Loader::read_flag(const Flag& flag) {
   std::string text = values.empty() ? "" : values.back();
   if (key->kind == Kind::kInteger) {
     auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), setting.integer);
-    if (failed != std::errc() || end != text.data() + text.size()) return error(place, fmt::format("\"{}\" is no whole number", text));
+    if (failed != std::errc() || end != text.data() + text.size())
+      return error(place, fmt::format("\"{}\" is no whole number", text));
   } else if (key->kind == Kind::kBoolean) {
     if (!text.empty() && text != "true" && text != "false") return error(place, "must be true or false");
     setting.boolean = text != "false";
@@ -203,7 +218,8 @@ void Loader::word(const ConfigKey& key, const Setting& setting, std::initializer
                                            did_you_mean(text, {words.begin(), words.size()})));
 }
 
-void Loader::endpoints(const Setting& setting, std::vector<Endpoint>& out, std::expected<Endpoint, std::string> (*parse)(std::string_view)) {
+void Loader::endpoints(const Setting& setting, std::vector<Endpoint>& out,
+                       std::expected<Endpoint, std::string> (*parse)(std::string_view)) {
   out.clear();
   for (size_t i = 0; i < setting.texts.size(); i++) {
     auto endpoint = parse(setting.texts[i]);
@@ -220,27 +236,43 @@ void Loader::apply(const ConfigKey& key, const Setting& setting) {
   AggregateConfig& c = result_.config;
   const Place& place = setting.places.empty() ? Place{path_, 0, 0} : setting.places.back();
   if (key.kind == Kind::kText && setting.texts.empty()) return error(place, "needs a value");
-  if (key.name == "rules") c.rules = setting.texts;
-  else if (key.name == "listen.http") endpoints(setting, c.http, parse_http_endpoint);
-  else if (key.name == "listen.socket") endpoints(setting, c.sockets, parse_socket_endpoint);
-  else if (key.name == "listen.insecure") c.insecure = setting.boolean;
-  else if (key.name == "pod") c.pod = setting.texts.back();
-  else if (key.name == "stats_file") c.stats_file = setting.texts.back();
-  else if (key.name == "stdin") word(key, setting, {"lines", "none"}, [&](size_t i) { c.read_lines = i == 0; });
-  else if (key.name == "dialect") word(key, setting, {"telegraf", "strict"}, [&](size_t i) { c.dialect = Dialect(i); });
-  else if (key.name == "log_level") word(key, setting, {"error", "warn", "info", "debug"}, [&](size_t i) { c.log_level = LogLevel(i); });
+  if (key.name == "rules")
+    c.rules = setting.texts;
+  else if (key.name == "listen.http")
+    endpoints(setting, c.http, parse_http_endpoint);
+  else if (key.name == "listen.socket")
+    endpoints(setting, c.sockets, parse_socket_endpoint);
+  else if (key.name == "listen.insecure")
+    c.insecure = setting.boolean;
+  else if (key.name == "pod")
+    c.pod = setting.texts.back();
+  else if (key.name == "stats_file")
+    c.stats_file = setting.texts.back();
+  else if (key.name == "stdin")
+    word(key, setting, {"lines", "none"}, [&](size_t i) { c.read_lines = i == 0; });
+  else if (key.name == "dialect")
+    word(key, setting, {"telegraf", "strict"}, [&](size_t i) { c.dialect = Dialect(i); });
+  else if (key.name == "log_level")
+    word(key, setting, {"error", "warn", "info", "debug"}, [&](size_t i) { c.log_level = LogLevel(i); });
   else if (key.name == "on_stop")
     word(key, setting, {"flush", "keep"}, [&](size_t i) {
-      if (i == 1) error(place, "on_stop = \"keep\" needs a state directory, which this version of Limpet does not have: use \"flush\"");
+      if (i == 1)
+        error(place,
+              "on_stop = \"keep\" needs a state directory, which this version of Limpet does not have: use \"flush\"");
     });
   else if (key.name == "emit_rate") {
-    if (setting.integer < 0) error(place, "\"emit_rate\" must not be negative");
-    else c.emit_rate_lines_per_s = static_cast<uint64_t>(setting.integer);
+    if (setting.integer < 0)
+      error(place, "\"emit_rate\" must not be negative");
+    else
+      c.emit_rate_lines_per_s = static_cast<uint64_t>(setting.integer);
   } else if (key.name == "metrics_interval") {
     auto ns = parse_duration(setting.texts.back());
-    if (!ns) error(place, fmt::format("\"{}\" is no duration, such as \"10s\" or \"1m\"", setting.texts.back()));
-    else if (*ns != 0 && *ns < kSecondNs) error(place, "\"metrics_interval\" must be at least 1s, or 0s for off");
-    else c.metrics_interval_ns = *ns;
+    if (!ns)
+      error(place, fmt::format("\"{}\" is no duration, such as \"10s\" or \"1m\"", setting.texts.back()));
+    else if (*ns != 0 && *ns < kSecondNs)
+      error(place, "\"metrics_interval\" must be at least 1s, or 0s for off");
+    else
+      c.metrics_interval_ns = *ns;
   }
 }
 
@@ -248,8 +280,10 @@ void Loader::finish() {
   AggregateConfig& c = result_.config;
   if (c.insecure) return;
   for (const auto& [endpoint, place] : exposed_) {
-    error(place, fmt::format("{} can be reached from other machines, and nothing authenticates them: listen on 127.0.0.1, or set insecure = true "
-                             "below [listen]", to_string(endpoint)));
+    error(place, fmt::format("{} can be reached from other machines, and nothing authenticates them: listen on "
+                             "127.0.0.1, or set insecure = true "
+                             "below [listen]",
+                             to_string(endpoint)));
     std::erase(c.http, endpoint);
     std::erase(c.sockets, endpoint);
   }
@@ -273,7 +307,8 @@ LoadedConfig load_config(const SourceFile& file, const std::vector<Flag>& flags)
 std::vector<Diagnostic> check_config(const SourceFile& file) {
   LoadedConfig loaded = load_config(file, {});
   if (loaded.config.rules.empty() && loaded.ok())
-    loaded.diagnostics.push_back({file.path, 0, 0, "no `rules`: every line will pass through", Diagnostic::Severity::kWarning});
+    loaded.diagnostics.push_back(
+        {file.path, 0, 0, "no `rules`: every line will pass through", Diagnostic::Severity::kWarning});
   return loaded.diagnostics;
 }
 

@@ -21,20 +21,21 @@ struct AggregateConfig {
   std::string rules_directory;     // relative patterns are seen from here
   std::vector<Endpoint> http;
   std::vector<Endpoint> sockets;
-  bool insecure = false;  // listening on other addresses than loopback is allowed
+  bool insecure = false;                    // listening on other addresses than loopback is allowed
   uint64_t emit_rate_lines_per_s = 20'000;  // 0: no pace
-  bool read_lines = true;   // stdin = "lines"
+  bool read_lines = true;                   // stdin = "lines"
   Dialect dialect = Dialect::kTelegraf;
-  std::string pod;          // empty: the host's name
+  std::string pod;                  // empty: the host's name
   int64_t metrics_interval_ns = 0;  // 0: off
   LogLevel log_level = LogLevel::kInfo;
-  std::string stats_file;   // empty: none
+  std::string stats_file;  // empty: none
 };
 
 struct LoadedConfig {
   AggregateConfig config;               // with the defaults where a key was wrong
   std::vector<Diagnostic> diagnostics;  // errors and warnings, by line
-  // Something was asked for that this version does not do and that running without would falsify: rules must not be applied.
+  // Something was asked for that this version does not do and that running without would falsify: rules must not be
+  // applied.
   bool pass_everything = false;
   bool ok() const { return diagnostics.empty(); }
 };
@@ -42,10 +43,10 @@ struct LoadedConfig {
 // One key of the file, and the flag `--NAME` of the same name.
 struct ConfigKey {
   enum class Kind : uint8_t { kText, kTexts, kInteger, kBoolean, kDuration };
-  std::string_view name;     // "listen.http"
+  std::string_view name;  // "listen.http"
   Kind kind;
-  std::string_view value;    // what stands in its place in a help text: "HOST:PORT"
-  std::string_view help;     // one line, with the default
+  std::string_view value;  // what stands in its place in a help text: "HOST:PORT"
+  std::string_view help;   // one line, with the default
 };
 std::span<const ConfigKey> aggregate_config_keys();
 

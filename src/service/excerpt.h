@@ -1,4 +1,5 @@
-// A piece of somebody's input, fit for a log line: in quotes, control characters and invalid bytes as \xNN, cut where it is long.
+// A piece of somebody's input, fit for a log line: in quotes, control characters and invalid bytes as \xNN, cut where
+// it is long.
 #pragma once
 
 #include <cstddef>

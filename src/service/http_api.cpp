@@ -47,19 +47,23 @@ HttpAnswer answer_query(const HttpRequest& request) {
 HttpAnswer answer_health(const Health& health) {
   int64_t silent_ns = monotonic_now().ns - health.heartbeat_ns;
   if (silent_ns > kHungNs)
-    return {.status = 503, .body = fmt::format("the engine has not come round for {} s\n", silent_ns / kSecondNs), .content_type = "text/plain"};
+    return {.status = 503,
+            .body = fmt::format("the engine has not come round for {} s\n", silent_ns / kSecondNs),
+            .content_type = "text/plain"};
   return {.status = 200, .body = "ok\n", .content_type = "text/plain"};
 }
 
 HttpAnswer answer_ready(const Health& health) {
   if (health.stopping) return {.status = 503, .body = "stopping\n", .content_type = "text/plain"};
-  if (!health.rules_ok) return {.status = 503, .body = "the rules have errors: every line passes through\n", .content_type = "text/plain"};
+  if (!health.rules_ok)
+    return {.status = 503, .body = "the rules have errors: every line passes through\n", .content_type = "text/plain"};
   return {.status = 200, .body = "ready\n", .content_type = "text/plain"};
 }
 
 HttpAnswer answer_influx_health() {
-  ordered_json json = {{"name", "limpet"}, {"message", "ready for queries and writes"}, {"status", "pass"},
-                       {"checks", ordered_json::array()}, {"version", LIMPET_VERSION}, {"commit", ""}};
+  ordered_json json = {{"name", "limpet"},          {"message", "ready for queries and writes"},
+                       {"status", "pass"},          {"checks", ordered_json::array()},
+                       {"version", LIMPET_VERSION}, {"commit", ""}};
   return {.status = 200, .body = dump(json)};
 }
 
@@ -67,8 +71,10 @@ HttpAnswer answer_influx_health() {
 
 HttpAnswer answer_error(WriteApi api, int status, const std::string& code, const std::string& message) {
   ordered_json json;
-  if (api == WriteApi::kV1) json["error"] = message;
-  else json["code"] = code, json["message"] = message;
+  if (api == WriteApi::kV1)
+    json["error"] = message;
+  else
+    json["code"] = code, json["message"] = message;
   return {.status = status, .body = dump(json)};
 }
 
@@ -84,10 +90,13 @@ void HttpApi::write(HttpRequest request, HttpReply reply, WriteApi api) {
   if (request.method != "POST") return reply(answer_error(api, 405, "method not allowed", "POST lines here"));
   auto precision = precision_of(request.parameter("precision"));
   if (!precision)
-    return reply(answer_error(api, 400, "invalid", fmt::format("precision \"{}\" is not supported: ns, us, ms or s", request.parameter("precision"))));
+    return reply(answer_error(
+        api, 400, "invalid",
+        fmt::format("precision \"{}\" is not supported: ns, us, ms or s", request.parameter("precision"))));
   if (health_.stopping) return reply(answer_overloaded("stopping"));
   request.body.append(kBlockPadding, '\0');
-  inbox_.push(WriteBody{.text = std::move(request.body), .precision = *precision, .api = api, .reply = std::move(reply)});
+  inbox_.push(
+      WriteBody{.text = std::move(request.body), .precision = *precision, .api = api, .reply = std::move(reply)});
 }
 
 void HttpApi::handle(HttpRequest request, HttpReply reply) {
@@ -95,11 +104,14 @@ void HttpApi::handle(HttpRequest request, HttpReply reply) {
   bool reads = request.method == "GET" || request.method == "HEAD";
   if (path == "/api/v2/write") return write(std::move(request), std::move(reply), WriteApi::kV2);
   if (path == "/write") return write(std::move(request), std::move(reply), WriteApi::kV1);
-  if (path == "/ping") return reply({.status = 204, .body = {}, .headers = {{"X-Influxdb-Version", "limpet-" LIMPET_VERSION}}});
+  if (path == "/ping")
+    return reply({.status = 204, .body = {}, .headers = {{"X-Influxdb-Version", "limpet-" LIMPET_VERSION}}});
   if (path == "/query" && (reads || request.method == "POST")) return reply(answer_query(request));
   if (!reads) {
-    bool known = path == "/health" || path == "/healthz" || path == "/readyz" || path == "/metrics" || path == "/api/status";
-    return reply(answer_error(WriteApi::kV2, known ? 405 : 404, known ? "method not allowed" : "not found", known ? "GET it" : "no such path"));
+    bool known =
+        path == "/health" || path == "/healthz" || path == "/readyz" || path == "/metrics" || path == "/api/status";
+    return reply(answer_error(WriteApi::kV2, known ? 405 : 404, known ? "method not allowed" : "not found",
+                              known ? "GET it" : "no such path"));
   }
   if (path == "/health") return reply(answer_influx_health());
   if (path == "/healthz") return reply(answer_health(health_));

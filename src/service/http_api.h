@@ -1,4 +1,5 @@
-// The HTTP interface: InfluxDB's writing half, health, status. Runs on the listeners' thread; what needs the engine goes to the inbox.
+// The HTTP interface: InfluxDB's writing half, health, status. Runs on the listeners' thread; what needs the engine
+// goes to the inbox.
 #pragma once
 
 #include <atomic>

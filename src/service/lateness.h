@@ -8,7 +8,8 @@
 
 namespace limpet {
 
-// Seconds of grace with which `per_mille` of 1000 samples of the rule would have counted in all their windows; within 1 %. 0: none was late.
+// Seconds of grace with which `per_mille` of 1000 samples of the rule would have counted in all their windows; within 1
+// %. 0: none was late.
 double grace_needed_s(const RuleLedger& rule, uint64_t per_mille);
 
 // "0s", "350ms", "3.2s", "2m10s", "1h5m": as a rules file takes it, rounded up to two or more figures.

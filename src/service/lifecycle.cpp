@@ -39,27 +39,34 @@ void Lifecycle::on_remaining(const Remaining& remaining, MonoTime now) {
 void Lifecycle::tick(MonoTime now) {
   if (auto due = deadline(); !due || now < *due) return;
   switch (phase_) {
-    case Phase::kDraining: return flush(now);
+    case Phase::kDraining:
+      return flush(now);
     case Phase::kFlushing:
     case Phase::kEmptying:
       gave_up_ = true;
       phase_ = Phase::kEnded;
       return;
-    case Phase::kLingering: phase_ = Phase::kEnded; return;
+    case Phase::kLingering:
+      phase_ = Phase::kEnded;
+      return;
     case Phase::kRunning:
-    case Phase::kEnded: return;
+    case Phase::kEnded:
+      return;
   }
 }
 
 std::optional<MonoTime> Lifecycle::deadline() const {
   switch (phase_) {
-    case Phase::kDraining: return MonoTime{since_.ns + kDrainNs};
+    case Phase::kDraining:
+      return MonoTime{since_.ns + kDrainNs};
     case Phase::kFlushing:
     case Phase::kEmptying:
       return MonoTime{std::min(std::max(stopping_.ns + kAimNs, progress_.ns + kStalledNs), stopping_.ns + kAtMostNs)};
-    case Phase::kLingering: return MonoTime{since_.ns + kLingerNs};
+    case Phase::kLingering:
+      return MonoTime{since_.ns + kLingerNs};
     case Phase::kRunning:
-    case Phase::kEnded: break;
+    case Phase::kEnded:
+      break;
   }
   return std::nullopt;
 }

@@ -3,8 +3,8 @@
 //   running --(stdin ends)--> flushing --(all written)--> emptying --(all taken by the reader)--> lingering --> ended
 //      \--(SIGTERM first)--> draining --(stdin ends, or 30 s)--^
 //
-// Telegraf sends SIGTERM 5 s after it closed stdin and SIGKILL 5 s later. So the stop aims at 4 s: from then on it goes on only while
-// the reader still takes something, and ends after 9 s in any case.
+// Telegraf sends SIGTERM 5 s after it closed stdin and SIGKILL 5 s later. So the stop aims at 4 s: from then on it goes
+// on only while the reader still takes something, and ends after 9 s in any case.
 #pragma once
 
 #include <cstddef>
@@ -57,9 +57,10 @@ class Lifecycle {
   static constexpr int64_t kDrainNs = 30 * kSecondNs;
   static constexpr int64_t kAimNs = 4 * kSecondNs;
   static constexpr int64_t kAtMostNs = 9 * kSecondNs;
-  static constexpr int64_t kStalledNs = kSecondNs;           // without progress for so long the reader counts as stuck
-  static constexpr int64_t kLingerNs = 30 * kMillisecondNs;  // so that the reader sees the end before the process is gone
-  static constexpr int64_t kPollNs = 2 * kMillisecondNs;     // between two looks into the pipe
+  static constexpr int64_t kStalledNs = kSecondNs;  // without progress for so long the reader counts as stuck
+  static constexpr int64_t kLingerNs =
+      30 * kMillisecondNs;                                // so that the reader sees the end before the process is gone
+  static constexpr int64_t kPollNs = 2 * kMillisecondNs;  // between two looks into the pipe
 
  private:
   void flush(MonoTime now);

@@ -24,7 +24,8 @@ std::span<char> LineBuffer::room() {
     memmove(data_.get(), data_.get() + begin_, end_ - begin_);
     end_ -= begin_, begin_ = 0;
   }
-  if (capacity_ - kBlockPadding - end_ < read_bytes_) reserve(std::max(2 * capacity_, end_ + read_bytes_ + kBlockPadding));
+  if (capacity_ - kBlockPadding - end_ < read_bytes_)
+    reserve(std::max(2 * capacity_, end_ + read_bytes_ + kBlockPadding));
   return {data_.get() + end_, read_bytes_};
 }
 

@@ -1,5 +1,6 @@
-// Bytes of a stream on their way to the engine: reads are appended at the back, whole lines are taken off the front, and the unfinished
-// rest stays. What has grown beyond the longest line without an end is given up, to the next newline. One thread at a time.
+// Bytes of a stream on their way to the engine: reads are appended at the back, whole lines are taken off the front,
+// and the unfinished rest stays. What has grown beyond the longest line without an end is given up, to the next
+// newline. One thread at a time.
 #pragma once
 
 #include <cstddef>
@@ -23,7 +24,8 @@ class LineBuffer {
   std::string_view text() const { return {data_.get() + begin_, end_ - begin_}; }
   // `n` bytes from the front are done with.
   void consume(size_t n) { begin_ += n, offset_ += n; }
-  // Call when text() holds no whole line. If it is longer than a line may be it is given up; returns how many lines that were (0 or 1).
+  // Call when text() holds no whole line. If it is longer than a line may be it is given up; returns how many lines
+  // that were (0 or 1).
   uint64_t give_up_overlong();
   // Of text() in the stream: all bytes consumed and given up so far.
   uint64_t offset() const { return offset_; }

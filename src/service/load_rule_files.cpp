@@ -12,8 +12,10 @@ RuleFiles load_rule_files(const std::vector<std::string>& patterns, const std::s
   std::vector<Diagnostic> unread;
   for (const std::string& path : expand_globs(patterns, directory)) {
     auto text = read_file(path);
-    if (text) result.sources.push_back({path, std::move(*text)});
-    else unread.push_back({path, 0, 0, text.error().substr(path.size() + 2)});
+    if (text)
+      result.sources.push_back({path, std::move(*text)});
+    else
+      unread.push_back({path, 0, 0, text.error().substr(path.size() + 2)});
   }
   if (result.sources.empty() && unread.empty())
     unread.push_back({fmt::format("{}", fmt::join(patterns, " ")), 0, 0, "no rules file matches"});

@@ -9,9 +9,9 @@
 namespace limpet {
 
 struct RuleFiles {
-  LoadedRules loaded;                // a file that cannot be read is a diagnostic of it
-  std::vector<SourceFile> sources;   // what was read, by path: to see whether anything changed
-  bool unread = false;               // some file could not be read
+  LoadedRules loaded;               // a file that cannot be read is a diagnostic of it
+  std::vector<SourceFile> sources;  // what was read, by path: to see whether anything changed
+  bool unread = false;              // some file could not be read
 };
 
 // Relative patterns are seen from `directory`. No file at all is an error too.

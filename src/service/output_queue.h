@@ -13,7 +13,8 @@ namespace limpet {
 
 class OutputQueue {
  public:
-  // `chunk_bytes`: what one write may hold; a longer line makes a chunk of its own. For pipes PIPE_BUF: up to it a write is all or nothing.
+  // `chunk_bytes`: what one write may hold; a longer line makes a chunk of its own. For pipes PIPE_BUF: up to it a
+  // write is all or nothing.
   OutputQueue(size_t chunk_bytes, Dialect dialect) : chunk_bytes_(chunk_bytes), dialect_(dialect) {}
 
   enum class Kind : uint8_t { kWrittenBack, kResults };

@@ -5,7 +5,7 @@
 namespace limpet {
 namespace {
 
-constexpr double kBurstS = 0.05;     // the bucket holds what is due in this time
+constexpr double kBurstS = 0.05;  // the bucket holds what is due in this time
 constexpr double kWorthwhileS = 0.01;
 
 }  // namespace

@@ -1,5 +1,5 @@
-// How many result lines may be written now: a token bucket. A burst of results is spread out since Telegraf's output buffers drop their
-// oldest metrics when overrun. Pure; monotonic time comes from outside.
+// How many result lines may be written now: a token bucket. A burst of results is spread out since Telegraf's output
+// buffers drop their oldest metrics when overrun. Pure; monotonic time comes from outside.
 #pragma once
 
 #include <cstddef>
@@ -12,9 +12,12 @@ namespace limpet {
 class Pacer {
  public:
   // `lines_per_s`: the pace where no more is needed; 0: no pace.
-  Pacer(double lines_per_s, MonoTime now) : least_(lines_per_s), rate_(lines_per_s), last_(now) { tokens_ = capacity(); }
+  Pacer(double lines_per_s, MonoTime now) : least_(lines_per_s), rate_(lines_per_s), last_(now) {
+    tokens_ = capacity();
+  }
 
-  // What it takes to finish one window's results before the next ones are due; the pace is the larger of this and the configured one.
+  // What it takes to finish one window's results before the next ones are due; the pace is the larger of this and the
+  // configured one.
   void set_needed(double lines_per_s) { rate_ = least_ > 0 && lines_per_s > least_ ? lines_per_s : least_; }
   double lines_per_s() const { return rate_; }
 
@@ -34,7 +37,8 @@ class Pacer {
   MonoTime last_;
 };
 
-// The pace that the rules need in steady state: each writes `lines` result lines every `every_ns`. With a reserve of a quarter.
+// The pace that the rules need in steady state: each writes `lines` result lines every `every_ns`. With a reserve of a
+// quarter.
 struct RulePace {
   double lines = 0;
   int64_t every_ns = 0;
@@ -42,7 +46,8 @@ struct RulePace {
 template <typename Range>
 double needed_pace(const Range& rules) {
   double sum = 0;
-  for (const RulePace& rule : rules) sum += 1.25 * rule.lines * static_cast<double>(kSecondNs) / static_cast<double>(rule.every_ns);
+  for (const RulePace& rule : rules)
+    sum += 1.25 * rule.lines * static_cast<double>(kSecondNs) / static_cast<double>(rule.every_ns);
   return sum;
 }
 

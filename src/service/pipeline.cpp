@@ -27,7 +27,8 @@ std::ptrdiff_t newlines(std::string_view text) { return std::count(text.begin(),
 // Where line `number` (from 1) of the text begins.
 size_t line_offset(std::string_view text, uint64_t number, Dialect dialect) {
   size_t at = 0;
-  for (uint64_t line = 1; line < number && at < text.size(); line++) at += std::max<size_t>(find_line_end(text.substr(at), dialect).next, 1);
+  for (uint64_t line = 1; line < number && at < text.size(); line++)
+    at += std::max<size_t>(find_line_end(text.substr(at), dialect).next, 1);
   return std::min(at, text.size());
 }
 
@@ -88,7 +89,8 @@ bool Pipeline::take_body(WriteBody& body, LineSource& source, WallTime now) {
   size_t slice = last ? rest.size() : kBodySliceBytes;
   IngestResult result;
   for (;;) {
-    result = engine_.ingest({.text = rest.substr(0, slice), .precision = body.precision, .rewrite_time = true, .last = last}, now);
+    result = engine_.ingest(
+        {.text = rest.substr(0, slice), .precision = body.precision, .rewrite_time = true, .last = last}, now);
     if (result.consumed > 0 || last) break;
     slice = std::min(2 * slice, rest.size());  // a line longer than the slice
     last = slice == rest.size();
@@ -98,8 +100,9 @@ bool Pipeline::take_body(WriteBody& body, LineSource& source, WallTime now) {
     uint64_t before = body.at == 0 ? 0 : count_lines(std::string_view(body.text).substr(0, body.at), dialect_);
     body.first_bad_line = before + result.first_bad_line;
     body.first_error = result.first_error;
-    log_.warning(fmt::format("{}: line {}, column {}: {}: {}", source.name, body.first_bad_line, result.first_error.offset + 1,
-                             result.first_error.text, quoted_excerpt(result.first_bad_text)));
+    log_.warning(fmt::format("{}: line {}, column {}: {}: {}", source.name, body.first_bad_line,
+                             result.first_error.offset + 1, result.first_error.text,
+                             quoted_excerpt(result.first_bad_text)));
   }
   body.bad += result.bad;
   body.at += last ? rest.size() : result.consumed;
@@ -110,14 +113,15 @@ bool Pipeline::take_body(WriteBody& body, LineSource& source, WallTime now) {
 void Pipeline::report_bad(const LineSource& source, const LineBuffer& buffer, const IngestResult& result) {
   std::string_view before = buffer.text().substr(0, line_offset(buffer.text(), result.first_bad_line, dialect_));
   uint64_t line = source.newlines + buffer.newlines_given_up() + static_cast<uint64_t>(newlines(before)) + 1;
-  log_.warning(fmt::format("{}: line {}, column {}: {}: {}", source.name, line,
-                           result.first_error.offset + 1, result.first_error.text, quoted_excerpt(result.first_bad_text)));
+  log_.warning(fmt::format("{}: line {}, column {}: {}: {}", source.name, line, result.first_error.offset + 1,
+                           result.first_error.text, quoted_excerpt(result.first_bad_text)));
 }
 
 void Pipeline::take_written_back(const LineSource& source) {
   std::string& lines = engine_.written_back();
   if (lines.empty()) return;
-  if (!source.may_shed || output_.bytes() < limits::kOutputBytesMax) return output_.add(OutputQueue::Kind::kWrittenBack, lines);
+  if (!source.may_shed || output_.bytes() < limits::kOutputBytesMax)
+    return output_.add(OutputQueue::Kind::kWrittenBack, lines);
   engine_.count_shed(count_lines(lines, dialect_));
   lines.clear();
   log_.error("stdout is stuck: lines that were to be written back are dropped and counted (shed)");

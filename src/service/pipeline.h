@@ -1,9 +1,10 @@
-// The aggregator between its sources and stdout, without any I/O: lines go through the engine, lines written back and results come to wait in
-// the output queue, results at their pace. Clocks come from outside. One thread at a time.
+// The aggregator between its sources and stdout, without any I/O: lines go through the engine, lines written back and
+// results come to wait in the output queue, results at their pace. Clocks come from outside. One thread at a time.
 //
-// Where stdout is stuck: results stay in the engine as frozen windows as long as no new sample touches them; lines of stdin that were to be
-// written back are dropped beyond limits::kOutputBytesMax, the newest first, and counted (`shed`), since stdin must be read always.
-// Lines of listeners are never dropped: has_room() says when their senders have to wait.
+// Where stdout is stuck: results stay in the engine as frozen windows as long as no new sample touches them; lines of
+// stdin that were to be written back are dropped beyond limits::kOutputBytesMax, the newest first, and counted
+// (`shed`), since stdin must be read always. Lines of listeners are never dropped: has_room() says when their senders
+// have to wait.
 #pragma once
 
 #include <cstdint>
@@ -84,8 +85,8 @@ class Pipeline {
   uint64_t results_dropped_ = 0;
   bool stopping_ = false;
   bool had_pending_ = false;
-  MonoTime paced_{};       // when the pace was last thought over
-  double behind_ = 1;      // factor on the pace while windows take longer than they should
+  MonoTime paced_{};   // when the pace was last thought over
+  double behind_ = 1;  // factor on the pace while windows take longer than they should
   size_t limits_half_;
 };
 

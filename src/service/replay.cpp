@@ -22,7 +22,8 @@ constexpr uint64_t kBadReportsMax = 20;
 constexpr int64_t kProgressEveryNs = 200 * kMillisecondNs;
 
 int64_t steady_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
 }
 
 EngineOptions engine_options(const ReplayOptions& options) {
@@ -55,8 +56,8 @@ struct Replay::Input {
   InputFile file;
   LineBuffer buffer;
   bool ended = false;
-  bool in_burst = false;           // the block before held a bad line
-  uint64_t newlines = 0;           // among the first `newlines_to` bytes of the stream; else among those the engine took
+  bool in_burst = false;  // the block before held a bad line
+  uint64_t newlines = 0;  // among the first `newlines_to` bytes of the stream; else among those the engine took
   uint64_t newlines_to = 0;
   int64_t time_ns = std::numeric_limits<int64_t>::min();  // of the next line; of the last one that had a time
 };
@@ -76,8 +77,10 @@ std::expected<void, std::string> Replay::run(std::vector<InputFile> files) {
     total_file_bytes_ += input->file.file_bytes();
   }
   int64_t start = steady_ns();
-  if (inputs.size() == 1) replay_one(*inputs.front());
-  else merge(inputs);
+  if (inputs.size() == 1)
+    replay_one(*inputs.front());
+  else
+    merge(inputs);
   note_size();
   engine_.stop(StopMode::kAll, WallTime{});
   while (engine_.emission_pending()) {
@@ -111,7 +114,8 @@ bool Replay::fill(Input& input) {
     progress_due_ns_ = now + kProgressEveryNs;
     uint64_t done = 0;
     for (const Input* each : all_inputs_) done += each->file.file_bytes_read();
-    sinks_.progress(total_file_bytes_ ? static_cast<double>(done) / static_cast<double>(total_file_bytes_) : -1, summary_.bytes_in);
+    sinks_.progress(total_file_bytes_ ? static_cast<double>(done) / static_cast<double>(total_file_bytes_) : -1,
+                    summary_.bytes_in);
   }
   note_size();
   return input.buffer.added(n ? *n : 0);
@@ -132,9 +136,11 @@ size_t Replay::take(Input& input, std::string_view text, bool last) {
   if (result.bad > 0 && !input.in_burst) report_bad(input, text, result);
   if (result.lines > 0) input.in_burst = result.bad > 0;
   auto after = engine_.clock();
-  if (before && after && after->ns - before->ns > kJumpNs) find_jumps(input, text.substr(0, result.consumed), before->ns);
+  if (before && after && after->ns - before->ns > kJumpNs)
+    find_jumps(input, text.substr(0, result.consumed), before->ns);
   if (!input.file.can_reread())
-    input.newlines += static_cast<uint64_t>(std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(result.consumed), '\n'));
+    input.newlines += static_cast<uint64_t>(
+        std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(result.consumed), '\n'));
   summary_.bytes_in += result.consumed;
   return result.consumed;
 }
@@ -147,7 +153,8 @@ uint64_t Replay::line_number(Input& input, std::string_view text, size_t offset)
     input.newlines_to = input.buffer.offset();
     before = input.newlines;
   }
-  return before + static_cast<uint64_t>(std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(offset), '\n')) + 1;
+  return before +
+         static_cast<uint64_t>(std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(offset), '\n')) + 1;
 }
 
 void Replay::report_bad(Input& input, std::string_view text, const IngestResult& result) {
@@ -156,8 +163,9 @@ void Replay::report_bad(Input& input, std::string_view text, const IngestResult&
   for (uint64_t line = 1; line < result.first_bad_line && at < text.size(); line++)
     at += find_line_end(text.substr(at), options_.dialect).next;
   std::string shown = quoted_excerpt(result.first_bad_text);
-  Diagnostic bad{input.file.name(), static_cast<int>(line_number(input, text, at)), static_cast<int>(result.first_error.offset + 1),
-                 fmt::format("{}: {}", result.first_error.text, shown), Diagnostic::Severity::kWarning};
+  Diagnostic bad{input.file.name(), static_cast<int>(line_number(input, text, at)),
+                 static_cast<int>(result.first_error.offset + 1), fmt::format("{}: {}", result.first_error.text, shown),
+                 Diagnostic::Severity::kWarning};
   if (sinks_.bad_line) sinks_.bad_line(bad);
 }
 
@@ -179,7 +187,8 @@ void Replay::find_jumps(Input& input, std::string_view text, int64_t clock_ns) {
   }
 }
 
-// Hands lines over in runs: as long as one file's next line is the earliest of all, its lines go to the engine as one block.
+// Hands lines over in runs: as long as one file's next line is the earliest of all, its lines go to the engine as one
+// block.
 void Replay::merge(std::vector<std::unique_ptr<Input>>& inputs) {
   std::vector<Input*> open;
   auto next_line = [&](Input& input, size_t at) {  // its time and end; end 0: there is none, within what was read
@@ -207,7 +216,8 @@ void Replay::merge(std::vector<std::unique_ptr<Input>>& inputs) {
     Input& input = *open[first];
     auto still_first = [&] {
       for (size_t i = 0; i < open.size(); i++)
-        if (i != first && (open[i]->time_ns < input.time_ns || (open[i]->time_ns == input.time_ns && i < first))) return false;
+        if (i != first && (open[i]->time_ns < input.time_ns || (open[i]->time_ns == input.time_ns && i < first)))
+          return false;
       return true;
     };
     size_t run = 0;

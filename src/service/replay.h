@@ -1,4 +1,5 @@
-// The aggregator on recorded lines: time is the lines' own time, so that the same input always gives the same output. Single-threaded.
+// The aggregator on recorded lines: time is the lines' own time, so that the same input always gives the same output.
+// Single-threaded.
 #pragma once
 
 #include <cstdint>
@@ -28,11 +29,11 @@ struct ClockJump {
 };
 
 struct ReplaySummary {
-  uint64_t bytes_in = 0;    // after inflating
-  uint64_t bytes_out = 0;   // results, with `all` written-back lines too
-  uint64_t series = 0;      // the most that were known at once
-  uint64_t groups = 0;      // likewise
-  double seconds = 0;       // from the first byte read to the last result rendered, without the time the output took
+  uint64_t bytes_in = 0;   // after inflating
+  uint64_t bytes_out = 0;  // results, with `all` written-back lines too
+  uint64_t series = 0;     // the most that were known at once
+  uint64_t groups = 0;     // likewise
+  double seconds = 0;      // from the first byte read to the last result rendered, without the time the output took
   Ledger ledger;
   std::vector<ClockJump> jumps;  // the first few
   uint64_t jump_count = 0;
@@ -49,17 +50,18 @@ struct ReplaySummary {
 class Replay {
  public:
   struct Sinks {
-    std::function<void(std::string_view)> results;          // whole lines, often
-    std::function<void(const Diagnostic&)> bad_line;        // the first of each burst
-    std::function<void(double share, uint64_t bytes)> progress;  // now and then; share of all files read, negative: unknown
+    std::function<void(std::string_view)> results;    // whole lines, often
+    std::function<void(const Diagnostic&)> bad_line;  // the first of each burst
+    std::function<void(double share, uint64_t bytes)>
+        progress;  // now and then; share of all files read, negative: unknown
   };
 
   Replay(std::shared_ptr<const RuleSet> rules, ReplayOptions options, Sinks sinks, Log& log);
   ~Replay();
 
-  // Lines of several files are merged by their times: of all files' next lines the earliest comes first, at equal times the one of the
-  // file named first. Lines of one file keep their order. The error is of a file that could not be read to its end; what came before
-  // it was applied. Call once.
+  // Lines of several files are merged by their times: of all files' next lines the earliest comes first, at equal times
+  // the one of the file named first. Lines of one file keep their order. The error is of a file that could not be read
+  // to its end; what came before it was applied. Call once.
   std::expected<void, std::string> run(std::vector<InputFile> files);
   const ReplaySummary& summary() const { return summary_; }
 
@@ -88,7 +90,8 @@ class Replay {
   int64_t progress_due_ns_ = 0;
 };
 
-// The time at the end of a line; none: it has no timestamp. Right for every line that is well formed, without parsing it.
+// The time at the end of a line; none: it has no timestamp. Right for every line that is well formed, without parsing
+// it.
 std::optional<int64_t> time_at_end(std::string_view line);
 
 }  // namespace limpet

@@ -28,8 +28,9 @@ double ratio(uint64_t a, uint64_t b) { return b ? static_cast<double>(a) / stati
 
 std::string rule_lateness(const std::string& name, const RuleLedger& rule) {
   auto late = rule.dropped[static_cast<size_t>(Drop::kLate)];
-  return fmt::format("  {}: {:.3g} % late, grace = \"{}\" would keep 99 %, \"{}\" 99.9 %\n", name, 100 * ratio(late, rule.seen),
-                     grace_text(grace_needed_s(rule, 990)), grace_text(grace_needed_s(rule, 999)));
+  return fmt::format("  {}: {:.3g} % late, grace = \"{}\" would keep 99 %, \"{}\" 99.9 %\n", name,
+                     100 * ratio(late, rule.seen), grace_text(grace_needed_s(rule, 990)),
+                     grace_text(grace_needed_s(rule, 999)));
 }
 
 }  // namespace
@@ -47,8 +48,9 @@ uint64_t ReplaySummary::results() const {
 }
 
 std::string ReplaySummary::to_json() const {
-  return fmt::format("{{\"lines\":{},\"bytes\":{},\"series\":{},\"samples\":{},\"results\":{},\"seconds\":{:.6f},\"ledger\":{}}}\n",
-                     ledger.lines.read, bytes_in, series, samples(), results(), seconds, ledger.to_json());
+  return fmt::format(
+      "{{\"lines\":{},\"bytes\":{},\"series\":{},\"samples\":{},\"results\":{},\"seconds\":{:.6f},\"ledger\":{}}}\n",
+      ledger.lines.read, bytes_in, series, samples(), results(), seconds, ledger.to_json());
 }
 
 std::string ReplaySummary::to_text() const {
@@ -58,8 +60,8 @@ std::string ReplaySummary::to_text() const {
   out += fmt::format("{:>12} {:>20} {:>20}\n", "bytes", grouped(bytes_in), grouped(bytes_out));
   out += fmt::format("{:>12} {:>20} {:>20}\n", "series", grouped(series), grouped(groups));
   out += fmt::format("{} samples; {:.3g} lines in for one result; {} lines written back, {} dropped by rules, {} bad\n",
-                     grouped(samples()), ratio(lines.read, results()), grouped(lines.written_back), grouped(lines.original_dropped),
-                     grouped(lines.bad_total()));
+                     grouped(samples()), ratio(lines.read, results()), grouped(lines.written_back),
+                     grouped(lines.original_dropped), grouped(lines.bad_total()));
   out += fmt::format("{:.3f} s", seconds);
   if (seconds > 0)
     out += fmt::format(", {:.3g} MB/s, {:.3g} million lines/s", static_cast<double>(bytes_in) / seconds / 1e6,
@@ -74,7 +76,8 @@ std::string ReplaySummary::to_text() const {
   }
   if (!any_late && samples() > 0) out += "no sample came after its time\n";
   for (const ClockJump& jump : jumps)
-    out += fmt::format("{}:{}: the clock jumps from {} to {}, more than an hour\n", jump.file, jump.line, date(jump.from_ns), date(jump.to_ns));
+    out += fmt::format("{}:{}: the clock jumps from {} to {}, more than an hour\n", jump.file, jump.line,
+                       date(jump.from_ns), date(jump.to_ns));
   if (jump_count > jumps.size()) out += fmt::format("and {} more such jumps\n", jump_count - jumps.size());
   return out;
 }

@@ -31,9 +31,12 @@ bool same_value(const Value& a, const Value& b) {
 }
 
 bool same_point(const Point& a, const Point& b) {
-  if (a.name != b.name || a.tags != b.tags || a.time_ns != b.time_ns || a.fields.size() != b.fields.size()) return false;
+  if (a.name != b.name || a.tags != b.tags || a.time_ns != b.time_ns || a.fields.size() != b.fields.size())
+    return false;
   return std::all_of(a.fields.begin(), a.fields.end(), [&](const auto& field) {
-    return std::any_of(b.fields.begin(), b.fields.end(), [&](const auto& other) { return field.first == other.first && same_value(field.second, other.second); });
+    return std::any_of(b.fields.begin(), b.fields.end(), [&](const auto& other) {
+      return field.first == other.first && same_value(field.second, other.second);
+    });
   });
 }
 
@@ -57,8 +60,10 @@ std::string difference(std::string_view expected, std::string_view got) {
       auto wanted = parse_line(m, Dialect::kTelegraf);
       return wanted && point && same_point(*wanted, *point);
     });
-    if (it != missing.end()) missing.erase(it);
-    else extra.push_back(std::move(line));
+    if (it != missing.end())
+      missing.erase(it);
+    else
+      extra.push_back(std::move(line));
   }
   std::string out;
   for (const std::string& line : missing) out += "  - " + line + "\n";
@@ -97,21 +102,24 @@ class TestFile {
 
  private:
   void error(const toml::source_region& at, std::string message) {
-    report_.diagnostics.push_back(
-        {path_, static_cast<int>(at.begin.line), static_cast<int>(at.begin.column), std::move(message), Diagnostic::Severity::kError});
+    report_.diagnostics.push_back({path_, static_cast<int>(at.begin.line), static_cast<int>(at.begin.column),
+                                   std::move(message), Diagnostic::Severity::kError});
   }
   void check_keys(const toml::table& table, std::string_view where, std::span<const std::string_view> known) {
     for (const auto& [key, value] : table)
       if (std::find(known.begin(), known.end(), key.str()) == known.end())
-        error(key.source(), "unknown key \"" + std::string(key.str()) + "\" in " + std::string(where) + did_you_mean(key.str(), known));
+        error(key.source(), "unknown key \"" + std::string(key.str()) + "\" in " + std::string(where) +
+                                did_you_mean(key.str(), known));
   }
 
   void load(const toml::table& root) {
-    if (auto text = root["rules_text"].value<std::string>()) return take(load_rules({{path_ + " (rules_text)", *text}}), root);
+    if (auto text = root["rules_text"].value<std::string>())
+      return take(load_rules({{path_ + " (rules_text)", *text}}), root);
     std::vector<std::string> patterns;
     if (const toml::array* array = root["rules"].as_array())
       for (const toml::node& p : *array) patterns.push_back(p.value_or(std::string()));
-    if (patterns.empty()) return error(root.source(), "\"rules\" must list the rules files, as in rules = [\"http.toml\"]");
+    if (patterns.empty())
+      return error(root.source(), "\"rules\" must list the rules files, as in rules = [\"http.toml\"]");
     take(load_rule_files(patterns, directory_of(path_)).loaded, root);
   }
   void take(const LoadedRules& loaded, const toml::table&) {
@@ -168,7 +176,9 @@ class TestFile {
     if (!node) return std::nullopt;
     if (auto ns = node->value_exact<int64_t>()) return *ns;
     if (auto date = node->value_exact<toml::date_time>()) {
-      auto days = std::chrono::sys_days(std::chrono::year(date->date.year) / date->date.month / date->date.day).time_since_epoch().count();
+      auto days = std::chrono::sys_days(std::chrono::year(date->date.year) / date->date.month / date->date.day)
+                      .time_since_epoch()
+                      .count();
       int64_t minutes = date->offset ? date->offset->minutes : 0;
       int64_t seconds = (days * 24 + date->time.hour) * 3600 + (date->time.minute - minutes) * 60 + date->time.second;
       return seconds * kSecondNs + date->time.nanosecond;
@@ -194,8 +204,7 @@ class TestFile {
       engine.results().clear();
     }
     if (auto wanted = table["written_back"].value<std::string>()) {
-      if (lines_of(*wanted) != lines_of(engine.written_back()))
-        out += order_difference(*wanted, engine.written_back());
+      if (lines_of(*wanted) != lines_of(engine.written_back())) out += order_difference(*wanted, engine.written_back());
       engine.written_back().clear();
     }
     return out;
@@ -214,7 +223,8 @@ class TestFile {
         const toml::table* counts = reasons.as_table();
         auto n = static_cast<uint64_t>(counts ? (*counts)[why].value_or(int64_t{0}) : 0);
         if (n != it->second.dropped[i])
-          out += "  dropped as " + std::string(why) + ": expected " + std::to_string(n) + ", got " + std::to_string(it->second.dropped[i]) + "\n";
+          out += "  dropped as " + std::string(why) + ": expected " + std::to_string(n) + ", got " +
+                 std::to_string(it->second.dropped[i]) + "\n";
       }
     }
     return out;

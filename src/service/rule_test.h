@@ -1,4 +1,5 @@
-// Unit tests of rules, written in TOML: lines and a clock in, expected lines out (`limpet test`). The same files are this project's golden tests.
+// Unit tests of rules, written in TOML: lines and a clock in, expected lines out (`limpet test`). The same files are
+// this project's golden tests.
 //
 //   rules = ["http.toml"]              seen from the test file; or rules_text = """...""" in place
 //   [[test]]
@@ -11,7 +12,9 @@
 //   [[test.step]]                      instead of input: one after another, each with
 //   input, clock, reload, end, expect, written_back
 //
-// Without `expect` and `written_back` a step expects no results; with silent = true it does not look yet. `end` ends the input. `clock` moves time on (ns since 1970, or a TOML date-time); `reload` is the text of the rules from then on.
+// Without `expect` and `written_back` a step expects no results; with silent = true it does not look yet. `end` ends
+// the input. `clock` moves time on (ns since 1970, or a TOML date-time); `reload` is the text of the rules from then
+// on.
 #pragma once
 
 #include <string>

@@ -69,7 +69,8 @@ struct RulesWatcher::Impl {
   void run() {
     watch.set(directories_of(patterns, directory, known));
     while (!stopping) {
-      pollfd fds[] = {{.fd = wake.fd(), .events = POLLIN, .revents = 0}, {.fd = watch.fd(), .events = POLLIN, .revents = 0}};
+      pollfd fds[] = {{.fd = wake.fd(), .events = POLLIN, .revents = 0},
+                      {.fd = watch.fd(), .events = POLLIN, .revents = 0}};
       ::poll(fds, 2, poll_ms);
       bool asked = wake.heard();
       if (stopping) return;

@@ -1,5 +1,5 @@
-// What the process tells about itself, in four forms: lines, Prometheus text, JSON for /api/status, JSON for the stats file.
-// One table names each number once; docs/metrics.md explains them.
+// What the process tells about itself, in four forms: lines, Prometheus text, JSON for /api/status, JSON for the stats
+// file. One table names each number once; docs/metrics.md explains them.
 #pragma once
 
 #include <cstdint>
@@ -15,17 +15,17 @@ namespace limpet {
 struct ProcessStatus {
   std::string pod;
   std::string incarnation;
-  std::string phase;                 // "running", "draining", "stopping"
+  std::string phase;  // "running", "draining", "stopping"
   WallTime started;
   WallTime now;
   std::vector<std::string> listening;
   uint64_t rules = 0;
   uint64_t rules_fingerprint = 0;
-  std::string rules_error;           // of the last load; empty: none
+  std::string rules_error;  // of the last load; empty: none
   uint64_t reloads = 0, reload_errors = 0;
-  uint64_t output_bytes = 0;         // waiting for stdout
+  uint64_t output_bytes = 0;  // waiting for stdout
   uint64_t results_waiting_bytes = 0;
-  uint64_t results_dropped = 0;      // result lines given up since stdout was stuck for too long
+  uint64_t results_dropped = 0;  // result lines given up since stdout was stuck for too long
   uint64_t connections = 0, connections_refused = 0, requests = 0;
   uint64_t log_dropped = 0;
   double emit_rate_lines_per_s = 0;  // in force

@@ -11,7 +11,8 @@ namespace limpet {
 std::string key_bytes(const Rule& rule, std::string_view input_measurement, const std::vector<Tag>& tags) {
   std::string bytes = rule.shard_name ? *rule.shard_name : rule.result_measurement(input_measurement);
   for (const auto& [name, value] : rule.kept_tags(tags)) {
-    if (rule.shard_by && std::find(rule.shard_by->begin(), rule.shard_by->end(), name) == rule.shard_by->end()) continue;
+    if (rule.shard_by && std::find(rule.shard_by->begin(), rule.shard_by->end(), name) == rule.shard_by->end())
+      continue;
     bytes += '\0';
     bytes.append(name).append("=").append(value);
   }

@@ -1,6 +1,8 @@
-// The key of a group: 64 bits that decide who owns it (design: "Ownership and the assignment file"). Any language can agree:
+// The key of a group: 64 bits that decide who owns it (design: "Ownership and the assignment file"). Any language can
+// agree:
 //
-//   key = XXH3-64, seed 0, of: shard_name, then for each tag of shard_by that the line has, in order of name: NUL name=value
+//   key = XXH3-64, seed 0, of: shard_name, then for each tag of shard_by that the line has, in order of name: NUL
+//   name=value
 //
 // in unescaped bytes. The rule's name and its constant tags are no part of it.
 #pragma once

@@ -1,5 +1,6 @@
-// Counts of numbers between given bounds, for `histogram(bounds...)`: bucket i holds what is at or below bounds[i] and above bounds[i - 1];
-// one more holds the rest. The bounds are the caller's (FunctionSpec::bounds), only the counts are kept.
+// Counts of numbers between given bounds, for `histogram(bounds...)`: bucket i holds what is at or below bounds[i] and
+// above bounds[i - 1]; one more holds the rest. The bounds are the caller's (FunctionSpec::bounds), only the counts are
+// kept.
 #pragma once
 
 #include <algorithm>

@@ -1,5 +1,6 @@
-// Sums that do not lose what is small: a value as the unevaluated sum of two doubles, about 106 bits. Addition after Knuth (TwoSum),
-// products after Dekker (the baseline has no FMA). Adding is associative to about 2^-100, so partial sums merge in any order.
+// Sums that do not lose what is small: a value as the unevaluated sum of two doubles, about 106 bits. Addition after
+// Knuth (TwoSum), products after Dekker (the baseline has no FMA). Adding is associative to about 2^-100, so partial
+// sums merge in any order.
 #pragma once
 
 #include <cmath>

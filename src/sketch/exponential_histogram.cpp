@@ -42,14 +42,18 @@ void ExponentialHistogram::add_to_page(int32_t key, uint64_t n) {
 }
 
 void ExponentialHistogram::carry(int32_t key, uint64_t high) {
-  auto it = std::lower_bound(carries_.begin(), carries_.end(), key, [](const Carry& c, int32_t k) { return c.key < k; });
-  if (it != carries_.end() && it->key == key) it->high += high;
-  else carries_.insert(it, {key, high});
+  auto it =
+      std::lower_bound(carries_.begin(), carries_.end(), key, [](const Carry& c, int32_t k) { return c.key < k; });
+  if (it != carries_.end() && it->key == key)
+    it->high += high;
+  else
+    carries_.insert(it, {key, high});
 }
 
 uint64_t ExponentialHistogram::high_of(int32_t key) const {
   if (carries_.empty()) return 0;
-  auto it = std::lower_bound(carries_.begin(), carries_.end(), key, [](const Carry& c, int32_t k) { return c.key < k; });
+  auto it =
+      std::lower_bound(carries_.begin(), carries_.end(), key, [](const Carry& c, int32_t k) { return c.key < k; });
   return it != carries_.end() && it->key == key ? it->high << 32 : 0;
 }
 
@@ -76,12 +80,13 @@ void ExponentialHistogram::merge(const ExponentialHistogram& other) {
   for (const auto& from : other.pages_) {
     add_to_page(from->page * kBuckets, 0);
     Page& into = *pages_[last_];
-    for (int32_t i = 0; i < kBuckets; i++) into.add(from->page * kBuckets + i, from->counts[static_cast<size_t>(i)], *this);
+    for (int32_t i = 0; i < kBuckets; i++)
+      into.add(from->page * kBuckets + i, from->counts[static_cast<size_t>(i)], *this);
   }
 }
 
-// 2ab / (a + b) of the bucket [a, b): equally far, in proportion, from both ends. Among subnormals a bucket may hold a single number, which
-// rounding must not leave.
+// 2ab / (a + b) of the bucket [a, b): equally far, in proportion, from both ends. Among subnormals a bucket may hold a
+// single number, which rounding must not leave.
 double ExponentialHistogram::middle_of(int32_t key) {
   int32_t index = key < 0 ? -key - 1 : key;
   int32_t exponent = index / kBuckets;  // above the least subnormal's
@@ -89,8 +94,11 @@ double ExponentialHistogram::middle_of(int32_t key) {
   double middle = 2 * low * high / (low + high);
   constexpr int32_t kSubnormals = 52;
   double v;
-  if (exponent >= kSubnormals) v = std::ldexp(middle, exponent + kLowestExponent - 6);
-  else v = std::ldexp(std::max(std::floor(std::ldexp(middle, exponent - 6)), std::ceil(std::ldexp(low, exponent - 6))), kLowestExponent);
+  if (exponent >= kSubnormals)
+    v = std::ldexp(middle, exponent + kLowestExponent - 6);
+  else
+    v = std::ldexp(std::max(std::floor(std::ldexp(middle, exponent - 6)), std::ceil(std::ldexp(low, exponent - 6))),
+                   kLowestExponent);
   return key < 0 ? -v : v;
 }
 

@@ -1,10 +1,10 @@
-// Counts of numbers by magnitude, for quantiles: each power of two is cut into 64 buckets of equal width, so that a bucket's middle is within
-// 1/129 (0.78 %) of every number in it. Covers all doubles: subnormals by their own leading bit, negatives, zero. Sparse and never
-// coarsened; merging adds counts, so the order of adds and merges leaves no trace. (The layout of HdrHistogram and, but for the scale,
-// of OpenTelemetry's exponential histogram.)
+// Counts of numbers by magnitude, for quantiles: each power of two is cut into 64 buckets of equal width, so that a
+// bucket's middle is within 1/129 (0.78 %) of every number in it. Covers all doubles: subnormals by their own leading
+// bit, negatives, zero. Sparse and never coarsened; merging adds counts, so the order of adds and merges leaves no
+// trace. (The layout of HdrHistogram and, but for the scale, of OpenTelemetry's exponential histogram.)
 //
-// While few buckets are in use they are a sorted list of 12 bytes each; later, pages of 64 counts. An add costs a few ns once the power of
-// two is known. One thread at a time.
+// While few buckets are in use they are a sorted list of 12 bytes each; later, pages of 64 counts. An add costs a few
+// ns once the power of two is known. One thread at a time.
 #pragma once
 
 #include <array>
@@ -32,14 +32,17 @@ class ExponentialHistogram {
     if (v == 0) return void(zero_ += n);
     int32_t index = index_of(std::fabs(v));
     int32_t key = v < 0 ? -index - 1 : index;
-    if (last_ < pages_.size() && pages_[last_]->page == page_of(key)) pages_[last_]->add(key, n, *this);
-    else add_cold(key, n);
+    if (last_ < pages_.size() && pages_[last_]->page == page_of(key))
+      pages_[last_]->add(key, n, *this);
+    else
+      add_cold(key, n);
   }
   void merge(const ExponentialHistogram& other);
   void clear() { *this = ExponentialHistogram(); }
 
   uint64_t count() const { return count_; }
-  // The value of rank ceil(q n), q = numerator / denominator, of the numbers in rising order; the first at q = 0. 0 if there are none.
+  // The value of rank ceil(q n), q = numerator / denominator, of the numbers in rising order; the first at q = 0. 0 if
+  // there are none.
   double quantile(uint64_t numerator, uint64_t denominator) const;
   size_t bytes() const;
   bool operator==(const ExponentialHistogram& other) const;
@@ -53,7 +56,8 @@ class ExponentialHistogram {
   static constexpr int32_t kIndexes = 2098 * kBuckets;
   static constexpr size_t kFewMax = 32;
 
-  // A bucket's key rises with the numbers in it: its index, or -index - 1 for negative numbers. Page p holds the keys [64 p, 64 p + 64).
+  // A bucket's key rises with the numbers in it: its index, or -index - 1 for negative numbers. Page p holds the keys
+  // [64 p, 64 p + 64).
   static int32_t page_of(int32_t key) { return key >> 6; }
   struct Page {
     int32_t page = 0;
@@ -62,7 +66,8 @@ class ExponentialHistogram {
       uint32_t& low = counts[static_cast<size_t>(key & 63)];
       uint64_t sum = low + n;
       low = static_cast<uint32_t>(sum);
-      if (sum >> 32) [[unlikely]] owner.carry(key, sum >> 32);
+      if (sum >> 32) [[unlikely]]
+        owner.carry(key, sum >> 32);
     }
   };
   struct Few {

@@ -1,6 +1,7 @@
-// Distinct 64-bit hashes: exact while few (a sorted set), then HyperLogLog with 2^12 registers (Flajolet et al. 2007) read by the improved
-// estimator of Ertl (2017, "New cardinality estimation algorithms for HyperLogLog sketches"), which needs no bias tables; standard error
-// 1.04 / sqrt(4096) = 1.6 %. The set that was added alone decides the state: order of adds and merges leaves no trace.
+// Distinct 64-bit hashes: exact while few (a sorted set), then HyperLogLog with 2^12 registers (Flajolet et al. 2007)
+// read by the improved estimator of Ertl (2017, "New cardinality estimation algorithms for HyperLogLog sketches"),
+// which needs no bias tables; standard error 1.04 / sqrt(4096) = 1.6 %. The set that was added alone decides the state:
+// order of adds and merges leaves no trace.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// Counts of numbers per power of two, for `histogram` without bounds: bucket k holds (2^(k-1), 2^k], numbers at or below 0 stand apart.
-// Sparse, exact, mergeable in any order.
+// Counts of numbers per power of two, for `histogram` without bounds: bucket k holds (2^(k-1), 2^k], numbers at or
+// below 0 stand apart. Sparse, exact, mergeable in any order.
 #pragma once
 
 #include <algorithm>
@@ -33,8 +33,9 @@ class PowerHistogram {
     for (const Bucket& b : buckets_) n += b.count;
     return n;
   }
-  // Calls f(bound, count of numbers at or below it) for 0 where numbers at or below 0 came, then for the powers of two from the largest one
-  // below the smallest positive number to the smallest one above the largest. The caller adds +Inf.
+  // Calls f(bound, count of numbers at or below it) for 0 where numbers at or below 0 came, then for the powers of two
+  // from the largest one below the smallest positive number to the smallest one above the largest. The caller adds
+  // +Inf.
   template <typename F>
   void for_each_bound(F f) const {
     uint64_t n = not_positive_;
@@ -80,7 +81,8 @@ class PowerHistogram {
     bool operator==(const Bucket&) const = default;
   };
   uint64_t& bucket(int power) {
-    auto it = std::lower_bound(buckets_.begin(), buckets_.end(), power, [](const Bucket& b, int p) { return b.power < p; });
+    auto it =
+        std::lower_bound(buckets_.begin(), buckets_.end(), power, [](const Bucket& b, int p) { return b.power < p; });
     if (it == buckets_.end() || it->power != power) it = buckets_.insert(it, {power, 0});
     return it->count;
   }

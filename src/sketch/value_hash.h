@@ -1,4 +1,5 @@
-// Hashes of values for `distinct`: numbers that are equal hash alike whatever their type; strings, bools and numbers never collide by kind.
+// Hashes of values for `distinct`: numbers that are equal hash alike whatever their type; strings, bools and numbers
+// never collide by kind.
 #pragma once
 
 #include <bit>

@@ -9,11 +9,16 @@ constexpr uint8_t kVersion = 1;
 
 uint64_t hash_of(const Sample& s) {
   switch (s.kind) {
-    case ValueKind::kFloat: return limpet::hash_of(s.number.f);
-    case ValueKind::kInt: return limpet::hash_of(s.number.i);
-    case ValueKind::kUint: return limpet::hash_of(s.number.u);
-    case ValueKind::kBool: return limpet::hash_of(s.boolean);
-    case ValueKind::kString: return limpet::hash_of(s.text);
+    case ValueKind::kFloat:
+      return limpet::hash_of(s.number.f);
+    case ValueKind::kInt:
+      return limpet::hash_of(s.number.i);
+    case ValueKind::kUint:
+      return limpet::hash_of(s.number.u);
+    case ValueKind::kBool:
+      return limpet::hash_of(s.boolean);
+    case ValueKind::kString:
+      return limpet::hash_of(s.text);
   }
   return 0;
 }
@@ -62,7 +67,8 @@ void add_number(const FieldProgram& program, WideCell& wide, const Sample& s) {
   }
   if (needs & kNeedPowers) rare_of(program, wide).powers.add(v);
   if (needs & kNeedBounds)
-    for (size_t i = 0; i < program.bounds.size(); i++) rare_of(program, wide).bounds[i].add(program.bounds[i]->bounds, v);
+    for (size_t i = 0; i < program.bounds.size(); i++)
+      rare_of(program, wide).bounds[i].add(program.bounds[i]->bounds, v);
 }
 
 void add_any(const FieldProgram& program, WideCell& wide, const Sample& s) {
@@ -87,21 +93,36 @@ bool decode(Number& n, Reader& in) {
 void encode(const Value& v, Writer& out) {
   out.u8(static_cast<uint8_t>(kind_of(v)));
   switch (kind_of(v)) {
-    case ValueKind::kFloat: return out.f64(std::get<double>(v));
-    case ValueKind::kInt: return out.zigzag(std::get<int64_t>(v));
-    case ValueKind::kUint: return out.varint(std::get<uint64_t>(v));
-    case ValueKind::kBool: return out.u8(std::get<bool>(v));
-    case ValueKind::kString: return out.bytes(std::get<std::string>(v));
+    case ValueKind::kFloat:
+      return out.f64(std::get<double>(v));
+    case ValueKind::kInt:
+      return out.zigzag(std::get<int64_t>(v));
+    case ValueKind::kUint:
+      return out.varint(std::get<uint64_t>(v));
+    case ValueKind::kBool:
+      return out.u8(std::get<bool>(v));
+    case ValueKind::kString:
+      return out.bytes(std::get<std::string>(v));
   }
 }
 
 bool decode(Value& v, Reader& in) {
   switch (static_cast<ValueKind>(in.u8())) {
-    case ValueKind::kFloat: v = in.f64(); return in.ok();
-    case ValueKind::kInt: v = in.zigzag(); return in.ok();
-    case ValueKind::kUint: v = in.varint(); return in.ok();
-    case ValueKind::kBool: v = in.u8() != 0; return in.ok();
-    case ValueKind::kString: v = std::string(in.bytes()); return in.ok();
+    case ValueKind::kFloat:
+      v = in.f64();
+      return in.ok();
+    case ValueKind::kInt:
+      v = in.zigzag();
+      return in.ok();
+    case ValueKind::kUint:
+      v = in.varint();
+      return in.ok();
+    case ValueKind::kBool:
+      v = in.u8() != 0;
+      return in.ok();
+    case ValueKind::kString:
+      v = std::string(in.bytes());
+      return in.ok();
   }
   return false;
 }
@@ -111,7 +132,8 @@ void encode(const std::unique_ptr<FirstLast<T>>& part, Writer& out) {
   bool there = part && !part->empty;
   out.u8(there);
   if (!there) return;
-  for (const Stamped<T>* s : {&part->first, &part->last}) encode(s->value, out), out.zigzag(s->time_ns), out.varint(s->arrival);
+  for (const Stamped<T>* s : {&part->first, &part->last})
+    encode(s->value, out), out.zigzag(s->time_ns), out.varint(s->arrival);
 }
 
 template <typename T>

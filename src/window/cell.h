@@ -1,5 +1,6 @@
-// The state of one field of one group in one pane. A commutative monoid: merge in any order, split anywhere, same result
-// (sums in double-double). Core: the first cache line, for every field. Wide: the second, only where a program needs it.
+// The state of one field of one group in one pane. A commutative monoid: merge in any order, split anywhere, same
+// result (sums in double-double). Core: the first cache line, for every field. Wide: the second, only where a program
+// needs it.
 #pragma once
 
 #include <cstdint>
@@ -42,10 +43,10 @@ static_assert(sizeof(CoreCell) == 64);
 
 // Rarer parts, each allocated when its first sample comes.
 struct RareParts {
-  HyperLogLog series;                    // kNeedSeries
-  PowerHistogram powers;                 // kNeedPowers
-  std::vector<BoundsHistogram> bounds;   // kNeedBounds: one per FieldProgram::bounds
-  std::vector<SeriesParts> nested;       // kNeedNested: one per FieldProgram::nested
+  HyperLogLog series;                   // kNeedSeries
+  PowerHistogram powers;                // kNeedPowers
+  std::vector<BoundsHistogram> bounds;  // kNeedBounds: one per FieldProgram::bounds
+  std::vector<SeriesParts> nested;      // kNeedNested: one per FieldProgram::nested
 };
 
 struct alignas(64) WideCell {
@@ -60,7 +61,8 @@ struct alignas(64) WideCell {
 static_assert(sizeof(WideCell) == 64);
 
 // Adds a sample. `wide` may be null where the program is not wide. True if at least one function took it.
-// The core part is inline in the engine's loop; this is the whole, in the one place that says which need takes which sample.
+// The core part is inline in the engine's loop; this is the whole, in the one place that says which need takes which
+// sample.
 bool add_sample(const FieldProgram& program, CoreCell& core, WideCell* wide, const Sample& sample);
 void merge_wide(const FieldProgram& program, WideCell& into, const WideCell& from);
 // Bytes allocated outside the two lines.

@@ -9,9 +9,12 @@ namespace limpet {
 namespace {
 
 bool is_whole(const Number& n) { return n.kind != ValueKind::kFloat; }
-int128 whole(const Number& n) { return n.kind == ValueKind::kInt ? static_cast<int128>(n.i) : static_cast<int128>(n.u); }
+int128 whole(const Number& n) {
+  return n.kind == ValueKind::kInt ? static_cast<int128>(n.i) : static_cast<int128>(n.u);
+}
 
-// REQUIRES: later >= earlier. Of whole numbers exact, as far as 64 bits hold it: a negative one taken from one beyond 2^63 may not fit.
+// REQUIRES: later >= earlier. Of whole numbers exact, as far as 64 bits hold it: a negative one taken from one beyond
+// 2^63 may not fit.
 Number difference(const Number& later, const Number& earlier) {
   if (is_whole(later) && is_whole(earlier)) {
     int128 d = whole(later) - whole(earlier);

@@ -1,6 +1,6 @@
-// The last values of one cumulative counter: what one (rule, input series, field) makes of each sample. Resets, small falls, first samples.
-// State is (first, last, increase between); two states of one series join by the step from the end of the earlier to the start of the later,
-// so that a pod may count before its predecessor's state arrives.
+// The last values of one cumulative counter: what one (rule, input series, field) makes of each sample. Resets, small
+// falls, first samples. State is (first, last, increase between); two states of one series join by the step from the
+// end of the earlier to the start of the later, so that a pod may count before its predecessor's state arrives.
 #pragma once
 
 #include <cstdint>
@@ -27,12 +27,12 @@ class CounterSeries {
   CounterStep start(Number value, int64_t time_ns, bool from_zero);
   // A further sample. Not counted if older than the newest; equal times go by arrival. REQUIRES: known().
   CounterStep step(Number value, int64_t time_ns, CounterEvents& events);
-  // The step from value u to value v: v - u if v >= u (integers as integers); 0 for a fall of at most 1 % of u (`kept`: u stays the
-  // last value); else v, a reset.
+  // The step from value u to value v: v - u if v >= u (integers as integers); 0 for a fall of at most 1 % of u (`kept`:
+  // u stays the last value); else v, a reset.
   static Number increase(Number u, Number v, bool& kept, CounterEvents& events);
 
-  // Joins the state of the same series from another contributor. Returns the step between the two and the time of the sample in whose
-  // pane it belongs; nullopt where there is none (one of them unknown, or they overlap in time).
+  // Joins the state of the same series from another contributor. Returns the step between the two and the time of the
+  // sample in whose pane it belongs; nullopt where there is none (one of them unknown, or they overlap in time).
   struct Joint {
     Number increase;
     int64_t time_ns;

@@ -10,32 +10,44 @@ uint32_t need_of(const FunctionSpec& function) {
     case FunctionKind::kMin:
     case FunctionKind::kMax:
     case FunctionKind::kMean:
-    case FunctionKind::kRange: return 0;
+    case FunctionKind::kRange:
+      return 0;
     case FunctionKind::kStddev:
-    case FunctionKind::kVariance: return kNeedSquares;
+    case FunctionKind::kVariance:
+      return kNeedSquares;
     case FunctionKind::kFirst:
-    case FunctionKind::kLast: return kNeedFirstLast;
+    case FunctionKind::kLast:
+      return kNeedFirstLast;
     case FunctionKind::kInterval:
     case FunctionKind::kDiff:
     case FunctionKind::kPercentChange:
     case FunctionKind::kDerivative:
-    case FunctionKind::kNonNegativeDiff: return kNeedNumberFirstLast;
-    case FunctionKind::kQuantile: return kNeedQuantiles;
-    case FunctionKind::kHistogram: return kNeedPowers;
-    case FunctionKind::kHistogramBounds: return kNeedBounds;
-    case FunctionKind::kDistinct: return kNeedDistinct;
-    case FunctionKind::kCountSeries: return kNeedSeries;
+    case FunctionKind::kNonNegativeDiff:
+      return kNeedNumberFirstLast;
+    case FunctionKind::kQuantile:
+      return kNeedQuantiles;
+    case FunctionKind::kHistogram:
+      return kNeedPowers;
+    case FunctionKind::kHistogramBounds:
+      return kNeedBounds;
+    case FunctionKind::kDistinct:
+      return kNeedDistinct;
+    case FunctionKind::kCountSeries:
+      return kNeedSeries;
     case FunctionKind::kIncrease:
     case FunctionKind::kRate:
-    case FunctionKind::kTotal: return kNeedIncrease;
-    case FunctionKind::kNested: return kNeedNested;
+    case FunctionKind::kTotal:
+      return kNeedIncrease;
+    case FunctionKind::kNested:
+      return kNeedNested;
   }
   return 0;
 }
 
 }  // namespace
 
-FieldProgram::FieldProgram(const Rule& rule, std::string_view input) : field(input), functions(rule.functions_of(input)) {
+FieldProgram::FieldProgram(const Rule& rule, std::string_view input)
+    : field(input), functions(rule.functions_of(input)) {
   for (const FunctionSpec& function : functions) {
     names.push_back(rule.result_field(field, function));
     needs |= need_of(function);

@@ -1,4 +1,5 @@
-// What a rule computes over one field: its functions, resolved once per (rule, output measurement, field) into what has to be kept.
+// What a rule computes over one field: its functions, resolved once per (rule, output measurement, field) into what has
+// to be kept.
 #pragma once
 
 #include <cstdint>
@@ -17,11 +18,11 @@ enum Need : uint32_t {
   kNeedNumberFirstLast = 1 << 2,  // of numbers
   kNeedQuantiles = 1 << 3,
   kNeedDistinct = 1 << 4,
-  kNeedSeries = 1 << 5,           // count_series
-  kNeedIncrease = 1 << 6,         // increase, rate, total
-  kNeedPowers = 1 << 7,           // histogram
-  kNeedBounds = 1 << 8,           // histogram(...)
-  kNeedNested = 1 << 9,           // OUTER(INNER)
+  kNeedSeries = 1 << 5,    // count_series
+  kNeedIncrease = 1 << 6,  // increase, rate, total
+  kNeedPowers = 1 << 7,    // histogram
+  kNeedBounds = 1 << 8,    // histogram(...)
+  kNeedNested = 1 << 9,    // OUTER(INNER)
 };
 // These live in the first cache line of a cell; everything else in the second (window/cell.h).
 inline constexpr uint32_t kCoreNeeds = kNeedSquares;

@@ -34,22 +34,23 @@ struct Number {
 
 // What a counter made of a sample (window/counter.h).
 struct CounterStep {
-  bool counted = false;  // false: older than the newest sample of its series (out_of_order), no part of any counter function
-  Number increase;       // not negative; 0 for a mere starting value
+  bool counted =
+      false;        // false: older than the newest sample of its series (out_of_order), no part of any counter function
+  Number increase;  // not negative; 0 for a mere starting value
 };
 
 struct Sample {
   ValueKind kind = ValueKind::kFloat;
-  Number number;               // numbers
-  bool boolean = false;        // kBool
-  std::string_view text;       // kString: unescaped
+  Number number;          // numbers
+  bool boolean = false;   // kBool
+  std::string_view text;  // kString: unescaped
   int64_t time_ns = 0;
-  uint64_t arrival = 0;        // rises with every line; breaks ties of time
-  uint64_t series_hash = 0;    // identity of the input series
-  CounterStep step;            // where the program counts
+  uint64_t arrival = 0;      // rises with every line; breaks ties of time
+  uint64_t series_hash = 0;  // identity of the input series
+  CounterStep step;          // where the program counts
 
   bool is_number() const { return kind <= ValueKind::kUint; }
-  Value value() const;         // owning
+  Value value() const;  // owning
 };
 
 }  // namespace limpet

@@ -16,18 +16,21 @@ uint64_t word(double v) { return std::bit_cast<uint64_t>(v); }
 DoubleDouble sum_at(const uint64_t* w) { return {real(w[0]), real(w[1])}; }
 void put_sum(uint64_t* w, const DoubleDouble& v) { w[0] = word(v.hi), w[1] = word(v.lo); }
 
-// Words behind the hash. count: n. sum, increase, rate: double-double. mean: double-double, n. min, max: one. range: two.
-// first, last: value, time, arrival.
+// Words behind the hash. count: n. sum, increase, rate: double-double. mean: double-double, n. min, max: one. range:
+// two. first, last: value, time, arrival.
 uint32_t words_of(FunctionKind inner) {
   switch (inner) {
     case FunctionKind::kSum:
     case FunctionKind::kIncrease:
     case FunctionKind::kRate:
-    case FunctionKind::kRange: return 2;
+    case FunctionKind::kRange:
+      return 2;
     case FunctionKind::kMean:
     case FunctionKind::kFirst:
-    case FunctionKind::kLast: return 3;
-    default: return 1;
+    case FunctionKind::kLast:
+      return 3;
+    default:
+      return 1;
   }
 }
 
@@ -61,7 +64,8 @@ uint64_t* SeriesParts::find_or_add(uint64_t hash) {
   uint64_t* w = &records_[at + 1];
   if (inner_ == FunctionKind::kMin) w[0] = word(std::numeric_limits<double>::infinity());
   if (inner_ == FunctionKind::kMax) w[0] = word(-std::numeric_limits<double>::infinity());
-  if (inner_ == FunctionKind::kRange) w[0] = word(std::numeric_limits<double>::infinity()), w[1] = word(-std::numeric_limits<double>::infinity());
+  if (inner_ == FunctionKind::kRange)
+    w[0] = word(std::numeric_limits<double>::infinity()), w[1] = word(-std::numeric_limits<double>::infinity());
   if (inner_ == FunctionKind::kFirst) w[1] = static_cast<uint64_t>(INT64_MAX), w[2] = UINT64_MAX;
   if (inner_ == FunctionKind::kLast) w[1] = static_cast<uint64_t>(INT64_MIN), w[2] = 0;
   if (size() > kUnindexedMax && size() * 2 > index_.size()) {
@@ -80,11 +84,21 @@ bool SeriesParts::add(const Sample& s) {
   uint64_t* w = find_or_add(s.series_hash);
   double v = s.is_number() ? s.number.as_double() : 0;
   switch (inner_) {
-    case FunctionKind::kCount: w[0]++; break;
-    case FunctionKind::kMin: w[0] = word(std::min(real(w[0]), v)); break;
-    case FunctionKind::kMax: w[0] = word(std::max(real(w[0]), v)); break;
-    case FunctionKind::kRange: w[0] = word(std::min(real(w[0]), v)), w[1] = word(std::max(real(w[1]), v)); break;
-    case FunctionKind::kMean: w[2]++; [[fallthrough]];
+    case FunctionKind::kCount:
+      w[0]++;
+      break;
+    case FunctionKind::kMin:
+      w[0] = word(std::min(real(w[0]), v));
+      break;
+    case FunctionKind::kMax:
+      w[0] = word(std::max(real(w[0]), v));
+      break;
+    case FunctionKind::kRange:
+      w[0] = word(std::min(real(w[0]), v)), w[1] = word(std::max(real(w[1]), v));
+      break;
+    case FunctionKind::kMean:
+      w[2]++;
+      [[fallthrough]];
     case FunctionKind::kSum: {
       DoubleDouble sum = sum_at(w);
       s.number.add_to(sum);
@@ -108,11 +122,21 @@ bool SeriesParts::add(const Sample& s) {
 
 void SeriesParts::merge_record(uint64_t* w, const uint64_t* from) {
   switch (inner_) {
-    case FunctionKind::kCount: w[0] += from[0]; break;
-    case FunctionKind::kMin: w[0] = word(std::min(real(w[0]), real(from[0]))); break;
-    case FunctionKind::kMax: w[0] = word(std::max(real(w[0]), real(from[0]))); break;
-    case FunctionKind::kRange: w[0] = word(std::min(real(w[0]), real(from[0]))), w[1] = word(std::max(real(w[1]), real(from[1]))); break;
-    case FunctionKind::kMean: w[2] += from[2]; [[fallthrough]];
+    case FunctionKind::kCount:
+      w[0] += from[0];
+      break;
+    case FunctionKind::kMin:
+      w[0] = word(std::min(real(w[0]), real(from[0])));
+      break;
+    case FunctionKind::kMax:
+      w[0] = word(std::max(real(w[0]), real(from[0])));
+      break;
+    case FunctionKind::kRange:
+      w[0] = word(std::min(real(w[0]), real(from[0]))), w[1] = word(std::max(real(w[1]), real(from[1])));
+      break;
+    case FunctionKind::kMean:
+      w[2] += from[2];
+      [[fallthrough]];
     case FunctionKind::kSum:
     case FunctionKind::kIncrease:
     case FunctionKind::kRate: {
@@ -137,13 +161,19 @@ void SeriesParts::merge(const SeriesParts& other) {
 
 double SeriesParts::value_of(const uint64_t* w, int64_t period_ns) const {
   switch (inner_) {
-    case FunctionKind::kCount: return static_cast<double>(w[0]);
+    case FunctionKind::kCount:
+      return static_cast<double>(w[0]);
     case FunctionKind::kSum:
-    case FunctionKind::kIncrease: return sum_at(w).value();
-    case FunctionKind::kRate: return sum_at(w).value() / (static_cast<double>(period_ns) * 1e-9);
-    case FunctionKind::kMean: return sum_at(w).value() / static_cast<double>(w[2]);
-    case FunctionKind::kRange: return real(w[1]) - real(w[0]);
-    default: return real(w[0]);
+    case FunctionKind::kIncrease:
+      return sum_at(w).value();
+    case FunctionKind::kRate:
+      return sum_at(w).value() / (static_cast<double>(period_ns) * 1e-9);
+    case FunctionKind::kMean:
+      return sum_at(w).value() / static_cast<double>(w[2]);
+    case FunctionKind::kRange:
+      return real(w[1]) - real(w[0]);
+    default:
+      return real(w[0]);
   }
 }
 

@@ -1,5 +1,5 @@
-// For OUTER(INNER): the INNER state of each input series of a group in one pane, found by the hash of the series' identity.
-// A record holds only the words that INNER needs. Order-independent: merge by series.
+// For OUTER(INNER): the INNER state of each input series of a group in one pane, found by the hash of the series'
+// identity. A record holds only the words that INNER needs. Order-independent: merge by series.
 #pragma once
 
 #include <cstdint>
@@ -23,8 +23,8 @@ class SeriesParts {
   void merge(const SeriesParts& other);
   size_t size() const { return records_.size() / stride_; }
   size_t bytes() const { return records_.capacity() * 8 + index_.capacity() * 4; }
-  // Calls f(value) for the INNER value of each series over a window of `period_ns`, in order of the series' hashes, so that results do not
-  // depend on the order of arrival. Where values of any type count, what is no number comes as 0.
+  // Calls f(value) for the INNER value of each series over a window of `period_ns`, in order of the series' hashes, so
+  // that results do not depend on the order of arrival. Where values of any type count, what is no number comes as 0.
   void for_each(int64_t period_ns, const std::function<void(double)>& f) const;
 
   void encode(Writer& out) const;  // FORMAT.md
@@ -39,9 +39,10 @@ class SeriesParts {
 
   FunctionKind inner_;
   bool any_type_;
-  uint32_t stride_;                // words a record: the hash, then what INNER needs
+  uint32_t stride_;  // words a record: the hash, then what INNER needs
   std::vector<uint64_t> records_;
-  std::vector<uint32_t> index_;    // open addressing into the records, power of two, 0 is free; empty while there are at most 8
+  std::vector<uint32_t>
+      index_;  // open addressing into the records, power of two, 0 is free; empty while there are at most 8
 };
 
 }  // namespace limpet

@@ -1,6 +1,7 @@
-// The upper bound for lines as Telegraf writes them: any number of fields, in another order on every line, integers, long decimals,
-// strings. Per line: hash the bytes of the series and look it up. Per field: find its number by one masked load of its name, in a
-// table that all series of a measurement share; read the value, exactly rounded; add it to the series' count, sum, min and max.
+// The upper bound for lines as Telegraf writes them: any number of fields, in another order on every line, integers,
+// long decimals, strings. Per line: hash the bytes of the series and look it up. Per field: find its number by one
+// masked load of its name, in a table that all series of a measurement share; read the value, exactly rounded; add it
+// to the series' count, sum, min and max.
 //
 //   bare_fields_loop FILE PASSES [--sums]     the first pass meets every series and field for the first time
 //                                             --sums: print every aggregate at the end, to compare with another program
@@ -45,7 +46,8 @@ struct Aggregate {
   }
 };
 
-// Field names of one measurement, numbered as they come. Open addressing by a hash of the first 16 bytes and the length.
+// Field names of one measurement, numbered as they come. Open addressing by a hash of the first 16 bytes and the
+// length.
 class FieldNames {
  public:
   size_t number_of(const char* name, size_t size) {
@@ -71,12 +73,14 @@ class FieldNames {
     int number = -1;
   };
 
-  // The first 16 bytes of the name, zeros behind its end: a load of 16 bytes and a mask that begins 16 - size bytes before its edge.
+  // The first 16 bytes of the name, zeros behind its end: a load of 16 bytes and a mask that begins 16 - size bytes
+  // before its edge.
   static __m128i first_bytes(const char* name, size_t size) {
     alignas(32) static constexpr uint8_t kOnesThenZeros[32] = {255, 255, 255, 255, 255, 255, 255, 255,
                                                                255, 255, 255, 255, 255, 255, 255, 255};
     const uint8_t* mask = kOnesThenZeros + 16 - std::min<size_t>(size, 16);
-    return _mm_and_si128(_mm_loadu_si128(reinterpret_cast<const __m128i*>(name)), _mm_loadu_si128(reinterpret_cast<const __m128i*>(mask)));
+    return _mm_and_si128(_mm_loadu_si128(reinterpret_cast<const __m128i*>(name)),
+                         _mm_loadu_si128(reinterpret_cast<const __m128i*>(mask)));
   }
 
   static size_t slot_of(__m128i head, size_t size) {
@@ -158,9 +162,10 @@ bool ends_value(char c) { return c == ',' || c == ' '; }
     uint64_t eight;
     memcpy(&eight, p, 8);
     if (((eight + 0x4646464646464646) | (eight - 0x3030303030303030)) & 0x8080808080808080) break;
-    eight -= 0x3030303030303030;          // bytes 0 to 9
-    eight = eight * 10 + (eight >> 8);    // every other byte: pairs, 0 to 99
-    const uint64_t quads = (eight & 0x000000FF000000FF) * 0x000F424000000064 + ((eight >> 16) & 0x000000FF000000FF) * 0x0000271000000001;
+    eight -= 0x3030303030303030;        // bytes 0 to 9
+    eight = eight * 10 + (eight >> 8);  // every other byte: pairs, 0 to 99
+    const uint64_t quads =
+        (eight & 0x000000FF000000FF) * 0x000F424000000064 + ((eight >> 16) & 0x000000FF000000FF) * 0x0000271000000001;
     value = value * 100'000'000 + static_cast<uint32_t>(quads >> 32);
   }
   for (; is_digit(*p); ++p) value = value * 10 + static_cast<uint64_t>(*p - '0');
@@ -168,7 +173,8 @@ bool ends_value(char c) { return c == ',' || c == ' '; }
 }
 
 // `digits` * 10^-places, exactly rounded; false where that needs more than 19 digits.
-[[gnu::always_inline]] inline bool scale(uint64_t digits, ptrdiff_t digit_count, ptrdiff_t places, bool negative, double& out) {
+[[gnu::always_inline]] inline bool scale(uint64_t digits, ptrdiff_t digit_count, ptrdiff_t places, bool negative,
+                                         double& out) {
   static constexpr double kPowersOfTen[] = {1,    1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
                                             1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
   if (digit_count > 19) return false;
@@ -177,7 +183,8 @@ bool ends_value(char c) { return c == ',' || c == ' '; }
     out = negative ? -value : value;
     return true;
   }
-  const auto rounded = fast_float::compute_float<fast_float::binary_format<double>>(-places, digits);  // Eisel and Lemire
+  const auto rounded =
+      fast_float::compute_float<fast_float::binary_format<double>>(-places, digits);  // Eisel and Lemire
   if (rounded.power2 < 0) return false;
   fast_float::to_float(negative, rounded, out);
   return true;
@@ -214,7 +221,8 @@ class BareFieldsLoop {
       size_t count = scan(p, end);
       for (size_t i = 0; i < count; i++) {
         Line& line = batch_[i];
-        line.series = &table_.find(line.hash, std::string_view(line.head, static_cast<size_t>(line.head_end - line.head)));
+        line.series =
+            &table_.find(line.hash, std::string_view(line.head, static_cast<size_t>(line.head_end - line.head)));
         __builtin_prefetch(line.series->aggregates.data());
       }
       for (size_t i = 0; i < count; i++) fields(*batch_[i].series, batch_[i].head_end + 1);
@@ -232,7 +240,8 @@ class BareFieldsLoop {
       series.names->each([&](const std::string& name, size_t number) {
         if (number >= series.aggregates.size() || !series.aggregates[number].count) return;
         const Aggregate& a = series.aggregates[number];
-        printf("%s %s %llu %.17g %.17g %.17g\n", series.text.c_str(), name.c_str(), static_cast<unsigned long long>(a.count), a.sum, a.min, a.max);
+        printf("%s %s %llu %.17g %.17g %.17g\n", series.text.c_str(), name.c_str(),
+               static_cast<unsigned long long>(a.count), a.sum, a.min, a.max);
       });
     }
   }

@@ -1,11 +1,12 @@
-// The upper bound for lines whose fields always come in the same order: what one core does with such data when it knows its shape
-// and nothing can go wrong. Per line: find the end of the series, hash its bytes, look it up, read two numbers, add them to the
-// group that stays when the tag pod_id goes. Lines go through in batches, so that the memory of one is fetched while others work.
+// The upper bound for lines whose fields always come in the same order: what one core does with such data when it knows
+// its shape and nothing can go wrong. Per line: find the end of the series, hash its bytes, look it up, read two
+// numbers, add them to the group that stays when the tag pod_id goes. Lines go through in batches, so that the memory
+// of one is fetched while others work.
 //
 //   bare_loop FILE PASSES        the first pass meets every series for the first time
 //
-// REQUIRES of the input: no escapes, exactly two number fields of which the second is an integer, a tag pod_id that is not the last;
-// at most a million series. `generate_lines fixed2` writes such lines.
+// REQUIRES of the input: no escapes, exactly two number fields of which the second is an integer, a tag pod_id that is
+// not the last; at most a million series. `generate_lines fixed2` writes such lines.
 #define XXH_INLINE_ALL
 #include <fcntl.h>
 #include <immintrin.h>
@@ -58,7 +59,8 @@ struct Slot {
 class SeriesTable {
  public:
   SeriesTable() {
-    void* memory = mmap(nullptr, kTableSlots * sizeof(Slot), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void* memory =
+        mmap(nullptr, kTableSlots * sizeof(Slot), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     madvise(memory, kTableSlots * sizeof(Slot), MADV_HUGEPAGE);
     slots_ = static_cast<Slot*>(memory);
   }
@@ -69,8 +71,10 @@ class SeriesTable {
     size_t i = hash.low64 % kTableSlots;
     for (;; i = (i + 1) % kTableSlots) {
       Slot& slot = slots_[i];
-      if (slot.hash.low64 == hash.low64 && slot.hash.high64 == hash.high64) [[likely]] return slot;
-      if ((slot.hash.low64 | slot.hash.high64) == 0) return slot = Slot{hash, group_without_pod(head, head_end), series_++, 0};
+      if (slot.hash.low64 == hash.low64 && slot.hash.high64 == hash.high64) [[likely]]
+        return slot;
+      if ((slot.hash.low64 | slot.hash.high64) == 0)
+        return slot = Slot{hash, group_without_pod(head, head_end), series_++, 0};
     }
   }
 

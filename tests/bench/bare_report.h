@@ -15,7 +15,7 @@ class Stopwatch {
 
 inline void report(int pass, uint64_t bytes, uint64_t lines, uint64_t samples, uint64_t series, double seconds) {
   printf("{\"pass\":%d,\"bytes\":%llu,\"lines\":%llu,\"samples\":%llu,\"series\":%llu,\"seconds\":%.6f}\n", pass,
-         static_cast<unsigned long long>(bytes), static_cast<unsigned long long>(lines), static_cast<unsigned long long>(samples),
-         static_cast<unsigned long long>(series), seconds);
+         static_cast<unsigned long long>(bytes), static_cast<unsigned long long>(lines),
+         static_cast<unsigned long long>(samples), static_cast<unsigned long long>(series), seconds);
   fflush(stdout);
 }

@@ -1,11 +1,11 @@
 // Writes line protocol for the benchmarks, the same bytes for the same arguments.
 //
 //   generate_lines fixed2 LINES SERIES       two fields, always in the same order; SERIES rounded to a multiple of 200
-//   generate_lines churn LINES SERIES        the same, 1 % of the series replaced by new ones every second of the lines' time
-//   generate_lines births LINES              the same, every line a series of its own
-//   generate_lines random2 LINES             two fields in random order, 10 000 series
-//   generate_lines random20 LINES            twenty fields of 12 to 17 digits in random order, 10 000 series
-//   generate_lines host LINES FILE.gz        recorded lines again and again, their times moved on by the length of the recording
+//   generate_lines churn LINES SERIES        the same, 1 % of the series replaced by new ones every second of the
+//   lines' time generate_lines births LINES              the same, every line a series of its own generate_lines
+//   random2 LINES             two fields in random order, 10 000 series generate_lines random20 LINES            twenty
+//   fields of 12 to 17 digits in random order, 10 000 series generate_lines host LINES FILE.gz        recorded lines
+//   again and again, their times moved on by the length of the recording
 //
 // Time begins at 1763640000 s and moves on by 0.1 ms a line on average, whole lines only.
 #include <fmt/format.h>
@@ -56,13 +56,16 @@ struct Source {
   int64_t step() { return now_ns += static_cast<int64_t>(random() % (2 * kMeanStepNs)); }
 };
 
-// 50 services, each with as many pods as needed, each pod with four series. `life` tells the pods of a replaced series apart.
+// 50 services, each with as many pods as needed, each pod with four series. `life` tells the pods of a replaced series
+// apart.
 std::string http_series(uint64_t number, uint64_t life) {
   constexpr std::array<const char*, 4> kStatus = {"200", "404", "500", "302"};
   constexpr std::array<const char*, 2> kMethod = {"GET", "POST"};
   const uint64_t kind = number % 4, service = number / 4 % 50, pod = number / 200;
-  return fmt::format("http_request_duration,cluster=prod-us-east-1,method={},namespace=ns-{},pod_id=svc{}-7d9f8b6c5d-{:05x},service=svc{},status={}",
-                     kMethod[kind % 2], service % 7, service, (pod * 4096 + life) & 0xfffffff, service, kStatus[kind]);
+  return fmt::format(
+      "http_request_duration,cluster=prod-us-east-1,method={},namespace=ns-{},pod_id=svc{}-7d9f8b6c5d-{:05x},service="
+      "svc{},status={}",
+      kMethod[kind % 2], service % 7, service, (pod * 4096 + life) & 0xfffffff, service, kStatus[kind]);
 }
 
 void print_http(Output& out, Source& source, std::string_view series) {
@@ -105,8 +108,10 @@ void births(uint64_t lines) {
 void print_random2(Output& out, Source& source, bool swapped) {
   const double seconds = source.latency_s(source.random);
   const uint64_t bytes = source.random() % 100'000;
-  if (swapped) out.print("bytes={}i,seconds={:.6f}", bytes, seconds);
-  else out.print("seconds={:.6f},bytes={}i", seconds, bytes);
+  if (swapped)
+    out.print("bytes={}i,seconds={:.6f}", bytes, seconds);
+  else
+    out.print("seconds={:.6f},bytes={}i", seconds, bytes);
 }
 
 void random2(uint64_t lines) {
@@ -114,16 +119,21 @@ void random2(uint64_t lines) {
   Source source;
   for (uint64_t i = 0; i < lines; i++) {
     const uint64_t s = source.random() % 10'000, service = s % 50;
-    out.print("http_request_duration,cluster=prod-us-east-1,method=GET,namespace=ns-{},pod_id=svc{}-7d9f8b6c5d-{:05x},service=svc{},status=200 ",
-              service % 7, service, s * 7919 & 0xfffff, service);
+    out.print(
+        "http_request_duration,cluster=prod-us-east-1,method=GET,namespace=ns-{},pod_id=svc{}-7d9f8b6c5d-{:05x},"
+        "service=svc{},status=200 ",
+        service % 7, service, s * 7919 & 0xfffff, service);
     print_random2(out, source, source.random() % 2);
     out.print(" {}\n", source.step());
   }
 }
 
 void print_random20(Output& out, Source& source, char letter) {
-  if ((letter - 'a') % 3 == 0) out.print("counter_{}={}i", letter, source.random() % 100'000'000'000);
-  else out.print("usage_{}={:.17g}", letter, static_cast<double>(source.random() >> 11) / static_cast<double>(1ull << 53) * 100);
+  if ((letter - 'a') % 3 == 0)
+    out.print("counter_{}={}i", letter, source.random() % 100'000'000'000);
+  else
+    out.print("usage_{}={:.17g}", letter,
+              static_cast<double>(source.random() >> 11) / static_cast<double>(1ull << 53) * 100);
 }
 
 void random20(uint64_t lines) {
@@ -133,7 +143,8 @@ void random20(uint64_t lines) {
   std::iota(letters.begin(), letters.end(), 'a');
   for (uint64_t i = 0; i < lines; i++) {
     const uint64_t s = source.random() % 10'000;
-    out.print("cpu,cluster=prod-us-east-1,cpu=cpu{},host=host-{}-{:05x},rack=r{} ", s % 7, s % 50, s * 7919 & 0xfffff, s % 50);
+    out.print("cpu,cluster=prod-us-east-1,cpu=cpu{},host=host-{}-{:05x},rack=r{} ", s % 7, s % 50, s * 7919 & 0xfffff,
+              s % 50);
     std::shuffle(letters.begin(), letters.end(), source.random);
     for (char letter : letters) {
       if (letter != letters.front()) out.print(",");
@@ -174,7 +185,8 @@ int host(uint64_t count, const char* path) {
   const std::string text = read_gzip(path);
   const std::vector<Recorded> lines = split(text);
   if (lines.empty()) return fmt::print(stderr, "generate_lines: no lines in {}\n", path), 1;
-  auto [first, last] = std::minmax_element(lines.begin(), lines.end(), [](auto& a, auto& b) { return a.time_ns < b.time_ns; });
+  auto [first, last] =
+      std::minmax_element(lines.begin(), lines.end(), [](auto& a, auto& b) { return a.time_ns < b.time_ns; });
   const int64_t length_ns = last->time_ns - first->time_ns + kSecondNs;
   Output out;
   for (uint64_t i = 0; i < count; i++) {
@@ -195,6 +207,7 @@ int main(int argc, char** argv) {
   if (shape == "random2" && argc == 3) return random2(lines), 0;
   if (shape == "random20" && argc == 3) return random20(lines), 0;
   if (shape == "host" && argc == 4) return host(lines, argv[3]);
-  fmt::print(stderr, "usage: generate_lines fixed2|churn LINES SERIES | births|random2|random20 LINES | host LINES FILE.gz\n");
+  fmt::print(stderr,
+             "usage: generate_lines fixed2|churn LINES SERIES | births|random2|random20 LINES | host LINES FILE.gz\n");
   return 2;
 }

@@ -113,7 +113,7 @@ class Sink:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
+                body = self.body()
                 time.sleep(delay_s)
                 with sink._lock:
                     sink.lines += body.count(b"\n")
@@ -121,6 +121,16 @@ class Sink:
                     sink.sample = body[:1000]
                 self.send_response(204)
                 self.end_headers()
+
+            def body(self):
+                if "chunked" not in self.headers.get("Transfer-Encoding", ""):
+                    return self.rfile.read(int(self.headers["Content-Length"]))
+                parts = []
+                while size := int(self.rfile.readline(), 16):
+                    parts.append(self.rfile.read(size))
+                    self.rfile.readline()
+                self.rfile.readline()
+                return b"".join(parts)
 
             def log_message(self, *_):
                 pass

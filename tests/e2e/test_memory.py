@@ -15,7 +15,7 @@ HOUR_NS = 3600 * 10**9
 class MemoryTest(LimpetCase):
     """`limpet replay` on lines whose time moves on by hours, so that what is idle is freed within a test's patience."""
 
-    def grow(self, functions, step_hours):
+    def grow(self, functions, step_hours, tick_s):
         rules = self.directory / "rules.toml"
         rules.write_text(
             '[[rule]]\nname = "short-lived"\nnamepass = ["m"]\nwithout = ["none"]\nperiod = "1m"\ngrace = "1s"\n'
@@ -33,9 +33,9 @@ class MemoryTest(LimpetCase):
             wanted = results[0] + SERIES
             for first in range(0, SERIES, 1000):
                 process.stdin.write(b"".join(b"m,pod=%d-%d v=%d %d\n" % (generation, i, i, at) for i in range(first, first + 1000)))
-            # Lines of another name move the clock on, a minute each, and flush what waits in between.
-            for minute in range(1, 200):
-                process.stdin.write(b"tick,filler=%s v=1 %d\n" % (b"x" * 2000, at + minute * 60 * 10**9))
+            # Lines of another name move the clock on, and push out what waits in buffers in between.
+            ticks = range(at, at + step_hours * HOUR_NS, tick_s * 10**9)
+            process.stdin.write(b"".join(b"tick v=1 %d\n" % time_ns for time_ns in ticks) + b"x" * (1 << 20) + b"\n")
             process.stdin.flush()
             self.assertTrue(eventually(lambda: results[0] >= wanted, 60), f"{results[0]} of {wanted} results")
             eventually(lambda: False, 0.3)
@@ -54,8 +54,11 @@ class MemoryTest(LimpetCase):
             results[0] += data.count(b"\n")
 
     def test_simple_functions(self):
-        self.grow('["count", "mean", "p99", "max", "distinct"]', 4)
+        self.grow('["count", "mean", "p99", "max", "distinct"]', 4, 1)
+
+    def test_simple_functions_where_time_jumps(self):
+        self.grow('["count", "mean", "p99", "max", "distinct"]', 4, 1800)
 
     def test_counters(self):
         # The hash of a counter series is kept for 24 h after it was freed.
-        self.grow('["increase", "rate", "total", "sum(last)"]', 30)
+        self.grow('["increase", "rate", "total", "sum(last)"]', 30, 2)

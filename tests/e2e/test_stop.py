@@ -78,7 +78,8 @@ class StopTest(LimpetCase):
         self.assertEqual(limpet.results()[0].time_ns, (at // slide_ns + 1) * slide_ns)
 
     def test_sigterm_first_keeps_reading_to_eof(self):
-        limpet = self.limpet(count_rule())
+        limpet = self.limpet(count_rule(), http=True)
+        limpet.wait_listening()
         limpet.write(b"m,g=a v=1 %d\n" % now_ns())
         limpet.signal(signal.SIGTERM)
         for _ in range(20):
@@ -90,7 +91,8 @@ class StopTest(LimpetCase):
         self.assertEqual(len(limpet.results("other")), 20)
 
     def test_sigterm_and_no_eof_ends_after_30_s(self):
-        limpet = self.limpet(count_rule())
+        limpet = self.limpet(count_rule(), http=True)
+        limpet.wait_listening()
         limpet.write(b"m,g=a v=1 %d\n" % now_ns())
         limpet.signal(signal.SIGTERM)
         self.assertIsNone(limpet.wait(20))
@@ -100,7 +102,8 @@ class StopTest(LimpetCase):
         self.assertEqual([line.fields for line in limpet.results()], [{"v_count": 1}])
 
     def test_signals_that_mean_nothing(self):
-        limpet = self.limpet(count_rule())
+        limpet = self.limpet(count_rule(), http=True)
+        limpet.wait_listening()
         for number in (signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGPIPE):
             limpet.write(b"m,g=a v=1 %d\n" % now_ns())
             eventually(lambda: False, 0.1)

@@ -31,7 +31,7 @@ SERIES = {
     "two-fields": [(0, "v=1,w=100"), (1, "v=2"), (2, "v=3,w=300")],
 }
 # 101 samples: for q = 0.25, 0.5, 0.75 rank ceil(q n) and the interpolation of R7 meet in the same sample.
-BIG = [(i % 60, f"v={(i * 37 % 101) + 0.5}") for i in range(101)] # in another order than sorted
+BIG = [(i, f"v={(i * 37 % 101) + 0.5}") for i in range(101)]  # mixed
 ON_BOUNDS = [(i, f"v={value}") for i, value in enumerate((50, 7, 99, 12, 150, 0, 10, 100))]
 
 ORDERED = "arrived in order of time"

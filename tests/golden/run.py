@@ -22,7 +22,7 @@ import sys
 import tempfile
 
 T0 = 1763640000 * 10**9
-HERE = pathlib.Path(__file__).parent / "scenarios"
+HERE = pathlib.Path(__file__).parent
 
 
 def parse(text):
@@ -113,7 +113,7 @@ def main():
     passed = failed = 0
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        for path in sorted(HERE.glob("*.txt")):
+        for path in sorted(HERE.glob("scenarios/*.txt")):
             if a.names and path.stem not in a.names:
                 continue
             comment, blocks = parse(path.read_text())

@@ -1,4 +1,5 @@
-// What lies between the first and the last number of the window by timestamp, whatever series they are of; absent below two numbers.
+// What lies between the first and the last number of the window by timestamp, whatever series they are of; absent below
+// two numbers.
 //   interval           time of the last - time of the first, ns. Integer
 //   diff               last - first; of two integers subtracted as integers. Float, as all that follow
 //   non_negative_diff  diff, absent where it is negative
@@ -18,8 +19,11 @@ inline const FirstLast<Number>* two_numbers(const FieldWindow& w) {
 }
 
 inline double difference(const Number& later, const Number& earlier) {
-  if (later.kind == ValueKind::kFloat || earlier.kind == ValueKind::kFloat) return later.as_double() - earlier.as_double();
-  auto whole = [](const Number& n) { return n.kind == ValueKind::kInt ? static_cast<int128>(n.i) : static_cast<int128>(n.u); };
+  if (later.kind == ValueKind::kFloat || earlier.kind == ValueKind::kFloat)
+    return later.as_double() - earlier.as_double();
+  auto whole = [](const Number& n) {
+    return n.kind == ValueKind::kInt ? static_cast<int128>(n.i) : static_cast<int128>(n.u);
+  };
   return static_cast<double>(whole(later) - whole(earlier));
 }
 

@@ -1,5 +1,5 @@
-// count: samples of any type in the window. Integer. A gauge that reports every 10 s counts six times a minute; the number of series
-// is count_series or count(last).
+// count: samples of any type in the window. Integer. A gauge that reports every 10 s counts six times a minute; the
+// number of series is count_series or count(last).
 #pragma once
 
 #include <optional>

@@ -1,5 +1,6 @@
-// increase: what the cumulative counters of the group rose by, per series and summed, over the borders of windows (window/counter.h).
-// rate: increase / period in seconds. total: the running sum of increases up to the window's end. Floats, absent without a counter sample.
+// increase: what the cumulative counters of the group rose by, per series and summed, over the borders of windows
+// (window/counter.h). rate: increase / period in seconds. total: the running sum of increases up to the window's end.
+// Floats, absent without a counter sample.
 #pragma once
 
 #include <optional>

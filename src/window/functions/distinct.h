@@ -1,5 +1,5 @@
-// distinct: different values, numbers equal by value whatever their type; count_series: different input series. Integers, exact below 256,
-// then within 1.6 % (standard error).
+// distinct: different values, numbers equal by value whatever their type; count_series: different input series.
+// Integers, exact below 256, then within 1.6 % (standard error).
 #pragma once
 
 #include <optional>

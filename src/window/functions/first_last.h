@@ -1,4 +1,5 @@
-// first, last: the sample with the least and the greatest timestamp, of equal ones the first and the last that arrived. Of any type, kept as it is.
+// first, last: the sample with the least and the greatest timestamp, of equal ones the first and the last that arrived.
+// Of any type, kept as it is.
 #pragma once
 
 #include <optional>

@@ -1,5 +1,6 @@
-// histogram(bounds...): for each bound how many numbers are at or below it, then +Inf: cumulative, one line a bound with the tag `le`.
-// histogram: the same with the powers of two around the numbers that came, and 0 where some are at or below it.
+// histogram(bounds...): for each bound how many numbers are at or below it, then +Inf: cumulative, one line a bound
+// with the tag `le`. histogram: the same with the powers of two around the numbers that came, and 0 where some are at
+// or below it.
 #pragma once
 
 #include <string_view>

@@ -7,6 +7,8 @@
 
 namespace limpet::functions {
 
-inline std::optional<Value> mean(const FieldWindow& w) { return w.core.sum.value() / static_cast<double>(w.core.numbers); }
+inline std::optional<Value> mean(const FieldWindow& w) {
+  return w.core.sum.value() / static_cast<double>(w.core.numbers);
+}
 
 }  // namespace limpet::functions

@@ -30,13 +30,20 @@ std::optional<Value> nested(const FunctionSpec& function, const SeriesParts& par
     if (function.outer == FunctionKind::kQuantile) values.push_back(v);
   });
   switch (function.outer) {
-    case FunctionKind::kCount: return static_cast<int64_t>(over.numbers);
-    case FunctionKind::kSum: return over.sum.value();
-    case FunctionKind::kMin: return over.min;
-    case FunctionKind::kMax: return over.max;
-    case FunctionKind::kMean: return over.sum.value() / static_cast<double>(over.numbers);
-    case FunctionKind::kStddev: return stddev({over, nullptr, period_ns, {}});
-    default: return exact_quantile(values, function.quantile);
+    case FunctionKind::kCount:
+      return static_cast<int64_t>(over.numbers);
+    case FunctionKind::kSum:
+      return over.sum.value();
+    case FunctionKind::kMin:
+      return over.min;
+    case FunctionKind::kMax:
+      return over.max;
+    case FunctionKind::kMean:
+      return over.sum.value() / static_cast<double>(over.numbers);
+    case FunctionKind::kStddev:
+      return stddev({over, nullptr, period_ns, {}});
+    default:
+      return exact_quantile(values, function.quantile);
   }
 }
 

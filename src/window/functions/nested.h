@@ -1,6 +1,6 @@
-// OUTER(INNER): INNER over the samples of each input series, then OUTER over the values of the series; a series without a value is left out.
-// sum(last) of a gauge is the fleet's total, mean(max) the mean of the series' peaks. count is an integer, all else a float. stddev is of the
-// sample, absent below two series; quantiles are exact.
+// OUTER(INNER): INNER over the samples of each input series, then OUTER over the values of the series; a series without
+// a value is left out. sum(last) of a gauge is the fleet's total, mean(max) the mean of the series' peaks. count is an
+// integer, all else a float. stddev is of the sample, absent below two series; quantiles are exact.
 #pragma once
 
 #include <optional>

@@ -1,5 +1,5 @@
-// sum: of all numbers in the window, in double-double. Float. Of a gauge that reports several times in a window it is not the fleet's
-// total: that is sum(last).
+// sum: of all numbers in the window, in double-double. Float. Of a gauge that reports several times in a window it is
+// not the fleet's total: that is sum(last).
 #pragma once
 
 #include <optional>

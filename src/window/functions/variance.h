@@ -1,5 +1,6 @@
-// variance (s2): of the sample, sum((x - mean)^2) / (n - 1); stddev (stdev): its root. Floats, absent below two numbers.
-// From n, the sum and the sum of squares in double-double: large values close together do not cancel, and partial states merge exactly.
+// variance (s2): of the sample, sum((x - mean)^2) / (n - 1); stddev (stdev): its root. Floats, absent below two
+// numbers. From n, the sum and the sum of squares in double-double: large values close together do not cancel, and
+// partial states merge exactly.
 #pragma once
 
 #include <algorithm>

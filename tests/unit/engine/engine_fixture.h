@@ -27,7 +27,8 @@ inline std::shared_ptr<const RuleSet> rules_of(const std::string& text) {
 
 class TestEngine {
  public:
-  explicit TestEngine(const std::string& rules, EngineOptions options = replay(), int64_t now_ns = 0) : engine(options, log) {
+  explicit TestEngine(const std::string& rules, EngineOptions options = replay(), int64_t now_ns = 0)
+      : engine(options, log) {
     engine.set_rules(rules_of(rules), {now_ns});
   }
   static EngineOptions replay() {

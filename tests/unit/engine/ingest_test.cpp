@@ -46,12 +46,37 @@ auto pick(std::mt19937_64& r, const List& list) {
 }
 
 std::string random_lines(uint64_t seed, size_t count) {
-  const char* heads[] = {"cpu",          "cpu,host=a", "cpu,pod=1,host=b", "m\\ x,a=b\\,c", "mem,z=1,a=2", "mem,a=2,z=1",
-                         "m,a=x\\ y",    "#c",         "",                 "  cpu",         "bad",         "m,a=",
-                         "m\tx",         "m\\\\,a=b",  "m,a=b\\\\",        "\xc3\xa9,h=1",  "m,le=1",      "x,limpet_a=1"};
-  const char* values[] = {"1",    "1i",   "2u",       "-0",    "1.5e3",     "\"a\"",   "\"a\\\"b\"", "\"a b,c=d\"", "true", "F",
-                          "1e400", "\"x", "01i",      "5.",    ".5",        "nan",     "\"\n\"",     "9223372036854775807i", "18446744073709551615u", "0.1000000000000000055511151231257827",
-                          "-5i",  "1_0",  "0x1p3",    "\"\\n\"", "12345678901234567890"};
+  const char* heads[] = {"cpu",           "cpu,host=a",  "cpu,pod=1,host=b",
+                         "m\\ x,a=b\\,c", "mem,z=1,a=2", "mem,a=2,z=1",
+                         "m,a=x\\ y",     "#c",          "",
+                         "  cpu",         "bad",         "m,a=",
+                         "m\tx",          "m\\\\,a=b",   "m,a=b\\\\",
+                         "\xc3\xa9,h=1",  "m,le=1",      "x,limpet_a=1"};
+  const char* values[] = {"1",
+                          "1i",
+                          "2u",
+                          "-0",
+                          "1.5e3",
+                          "\"a\"",
+                          "\"a\\\"b\"",
+                          "\"a b,c=d\"",
+                          "true",
+                          "F",
+                          "1e400",
+                          "\"x",
+                          "01i",
+                          "5.",
+                          ".5",
+                          "nan",
+                          "\"\n\"",
+                          "9223372036854775807i",
+                          "18446744073709551615u",
+                          "0.1000000000000000055511151231257827",
+                          "-5i",
+                          "1_0",
+                          "0x1p3",
+                          "\"\\n\"",
+                          "12345678901234567890"};
   const char* keys[] = {"v", "v2", "value_with_a_long_name", "s\\ p", "v", "a\"b", "w"};
   std::mt19937_64 r(seed);
   std::string out;
@@ -67,11 +92,19 @@ std::string random_lines(uint64_t seed, size_t count) {
       out += pick(r, values);
     }
     switch (r() % 8) {
-      case 0: break;
-      case 1: out += "  " + std::to_string(time - static_cast<int64_t>(r() % 20'000'000'000)); break;
-      case 2: out += "\t" + std::to_string(time) + " "; break;
-      case 3: out += " 12x"; break;
-      default: out += " " + std::to_string(time);
+      case 0:
+        break;
+      case 1:
+        out += "  " + std::to_string(time - static_cast<int64_t>(r() % 20'000'000'000));
+        break;
+      case 2:
+        out += "\t" + std::to_string(time) + " ";
+        break;
+      case 3:
+        out += " 12x";
+        break;
+      default:
+        out += " " + std::to_string(time);
     }
     out += r() % 20 ? "\n" : "\r\n";
   }
@@ -169,7 +202,8 @@ TEST_CASE("timestamps of other precision, and absent ones, are written back in n
   block.text = std::string_view(text).substr(0, text.size() - kBlockPadding);
   block.precision = Precision::kS;
   block.rewrite_time = true;
-  TestEngine none("[[rule]]\nname = \"x\"\nperiod = \"1s\"\nnamepass = [\"nothing\"]\n[rule.fields]\nv = [\"count\"]\n", TestEngine::live(0), 5'000'000'000);
+  TestEngine none("[[rule]]\nname = \"x\"\nperiod = \"1s\"\nnamepass = [\"nothing\"]\n[rule.fields]\nv = [\"count\"]\n",
+                  TestEngine::live(0), 5'000'000'000);
   none.engine.ingest(block, {5'000'000'000});
   CHECK(none.engine.written_back() == "zzz,a=1  v=1,s=\"a b\" 3000000000\nzzz v=2 5000000000\n");
 }

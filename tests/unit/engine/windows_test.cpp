@@ -13,7 +13,9 @@ constexpr int64_t kT0 = 1763640000 * kS;
 std::string rule(const std::string& extra, const std::string& fields = "v = [\"count\", \"sum\"]") {
   return "[[rule]]\nname = \"r\"\nperiod = \"10s\"\ngrace = \"2s\"\n" + extra + "[rule.fields]\n" + fields + "\n";
 }
-std::string at(int64_t second, const std::string& tags = "") { return "m" + tags + " v=1 " + std::to_string(kT0 + second * kS) + "\n"; }
+std::string at(int64_t second, const std::string& tags = "") {
+  return "m" + tags + " v=1 " + std::to_string(kT0 + second * kS) + "\n";
+}
 
 }  // namespace
 
@@ -36,11 +38,13 @@ TEST_CASE("a set of numbers, against a plain one") {
 TEST_CASE("rendering in small steps, between lines, gives what rendering at once gives") {
   std::mt19937_64 r(7);
   std::string rules = rule("every = \"5s\"\n", "v = [\"count\", \"sum\", \"first\", \"increase\", \"total\"]");
-  TestEngine at_once(rules, TestEngine::live(kT0 - 100 * kS), kT0), slowly(rules, TestEngine::live(kT0 - 100 * kS), kT0);
+  TestEngine at_once(rules, TestEngine::live(kT0 - 100 * kS), kT0),
+      slowly(rules, TestEngine::live(kT0 - 100 * kS), kT0);
   std::string wanted, got;
   for (int64_t i = 0; i < 3000; i++) {
     int64_t now = kT0 + i * kS / 20;
-    std::string line = "m,g=" + std::to_string(r() % 50) + " v=" + std::to_string(i) + " " + std::to_string(now - static_cast<int64_t>(r() % 4) * kS) + "\n";
+    std::string line = "m,g=" + std::to_string(r() % 50) + " v=" + std::to_string(i) + " " +
+                       std::to_string(now - static_cast<int64_t>(r() % 4) * kS) + "\n";
     at_once.feed(line, now), slowly.feed(line, now);
     wanted += at_once.results();
     slowly.engine.emit(1);
@@ -50,7 +54,8 @@ TEST_CASE("rendering in small steps, between lines, gives what rendering at once
   wanted += at_once.finish(kT0 + 150 * kS), got += slowly.finish(kT0 + 150 * kS);
   auto sorted = [](const std::string& text) {
     std::multiset<std::string> lines;
-    for (size_t p = 0; p < text.size(); p = text.find('\n', p) + 1) lines.insert(text.substr(p, text.find('\n', p) - p));
+    for (size_t p = 0; p < text.size(); p = text.find('\n', p) + 1)
+      lines.insert(text.substr(p, text.find('\n', p) - p));
     return lines;
   };
   CHECK(sorted(wanted) == sorted(got));
@@ -88,7 +93,8 @@ TEST_CASE("windows that were open when the process started are incomplete") {
   };
   CHECK(run("emit") == "m v_count=1i,v_sum=1 " + first + "\nm v_count=1i,v_sum=1 " + second + "\n");
   CHECK(run("skip") == "m v_count=1i,v_sum=1 " + second + "\n");
-  CHECK(run("tag") == "m v_count=1i,v_sum=1 " + second + "\nm,limpet_incomplete=abc v_count=1i,v_sum=1 " + first + "\n");
+  CHECK(run("tag") ==
+        "m v_count=1i,v_sum=1 " + second + "\nm,limpet_incomplete=abc v_count=1i,v_sum=1 " + first + "\n");
 }
 
 TEST_CASE("a stop emits the windows that have ended and the next to end") {
@@ -97,7 +103,9 @@ TEST_CASE("a stop emits the windows that have ended and the next to end") {
   CHECK(e.results() == "m v_count=1i,v_sum=1 " + std::to_string(kT0 + 5 * kS) + "\n");
   e.feed(at(11), kT0 + 11 * kS);
   std::string out = e.finish(kT0 + 11 * kS, StopMode::kFlush);
-  auto line = [](const char* counts, int64_t end) { return std::string("m v_count=") + counts + " " + std::to_string(kT0 + end * kS) + "\n"; };
+  auto line = [](const char* counts, int64_t end) {
+    return std::string("m v_count=") + counts + " " + std::to_string(kT0 + end * kS) + "\n";
+  };
   CHECK(out == line("2i,v_sum=2", 10) + line("2i,v_sum=2", 15));  // not 20; 5 was emitted before
   CHECK(e.engine.ledger().rules.at("r").windows_emitted == 3);
 }
@@ -111,7 +119,9 @@ TEST_CASE("the next deadline is when a window is due") {
 
 TEST_CASE("extreme timestamps") {
   TestEngine e(rule("every = \"5s\"\n"));
-  e.feed("m v=1 -9223372036854775808\nm v=1 -9223372036854775000\nm v=1 0\nm v=1 9223372036854775807\nm v=1 9223372036854775000\n");
+  e.feed(
+      "m v=1 -9223372036854775808\nm v=1 -9223372036854775000\nm v=1 0\nm v=1 9223372036854775807\nm v=1 "
+      "9223372036854775000\n");
   e.finish();
   CHECK(e.engine.ledger().balances());
   CHECK(e.engine.ledger().rules.at("r").seen == 5);
@@ -123,7 +133,8 @@ TEST_CASE("series and groups that are gone leave no memory behind") {
   for (int generation = 0; generation < 10; generation++) {
     std::string text;
     for (int i = 0; i < 2000; i++)
-      text += "m,pod=" + std::to_string(generation) + "-" + std::to_string(i) + " v=1 " + std::to_string(kT0 + generation * 3600 * kS + i * 1000) + "\n";
+      text += "m,pod=" + std::to_string(generation) + "-" + std::to_string(i) + " v=1 " +
+              std::to_string(kT0 + generation * 3600 * kS + i * 1000) + "\n";
     for (int i = 0; i < 3000; i++) text += "other v=1 " + std::to_string(kT0 + (generation * 3600 + i) * kS) + "\n";
     e.feed(text);
     e.results();
@@ -133,6 +144,5 @@ TEST_CASE("series and groups that are gone leave no memory behind") {
     CHECK(e.engine.gauges().series < 2010);
   }
 }
-
 
 }  // namespace limpet

@@ -1,4 +1,5 @@
-// Agreement with InfluxData's public corpus in both dialects, case by case. A case in the list of exceptions that agrees fails, too.
+// Agreement with InfluxData's public corpus in both dialects, case by case. A case in the list of exceptions that
+// agrees fails, too.
 #include <doctest/doctest.h>
 #include <zlib.h>
 
@@ -16,7 +17,8 @@ namespace {
 
 // Key of the case, dialect: why we differ.
 const std::map<std::pair<std::string, std::string>, std::string> kExceptions = {
-    {{"2f1a13e0a883ccca6e540eeb29a789e3", "telegraf"}, "a lone backslash at the end: Telegraf's parser never returns from it, which counted as accepted"},
+    {{"2f1a13e0a883ccca6e540eeb29a789e3", "telegraf"},
+     "a lone backslash at the end: Telegraf's parser never returns from it, which counted as accepted"},
 };
 
 std::vector<nlohmann::json> read_lines(const std::string& name) {
@@ -96,7 +98,8 @@ Verdict decode(const std::string& text, Dialect dialect, Precision precision, in
 }
 
 bool agrees(const nlohmann::json& test, Dialect dialect, const nlohmann::json& wanted, bool compare_points) {
-  Verdict got = decode(text_of(test["text"]), dialect, precision_of(test["precision"]), test["default_time"].get<int64_t>());
+  Verdict got =
+      decode(text_of(test["text"]), dialect, precision_of(test["precision"]), test["default_time"].get<int64_t>());
   if (got.accept != wanted["accept"].get<bool>()) return false;
   if (!got.accept || !compare_points) return true;
   std::vector<Point> points;

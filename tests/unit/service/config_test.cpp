@@ -8,7 +8,8 @@ namespace {
 
 std::vector<std::string> errors(const std::string& text, const std::vector<Flag>& flags = {}) {
   std::vector<std::string> all;
-  for (const Diagnostic& diagnostic : load_config({"dir/limpet.toml", text}, flags).diagnostics) all.push_back(to_string(diagnostic));
+  for (const Diagnostic& diagnostic : load_config({"dir/limpet.toml", text}, flags).diagnostics)
+    all.push_back(to_string(diagnostic));
   return all;
 }
 
@@ -28,7 +29,8 @@ stats_file = "stats.json"
 [listen]
 http = "127.0.0.1:8086"
 socket = ["unix:/run/limpet.sock", "tcp://[::1]:8094"]
-)"}, {});
+)"},
+                                    {});
   REQUIRE(loaded.ok());
   const AggregateConfig& c = loaded.config;
   CHECK(c.rules == std::vector<std::string>{"rules/*.toml", "more.toml"});
@@ -57,14 +59,17 @@ htp = "x"
 http = ["8086", 5]
 socket = "tcp:1"
 )") == std::vector<std::string>{
-      "dir/limpet.toml:1:1: error: unknown key \"ruls\" (did you mean \"rules\"?)",
-      "dir/limpet.toml:2:13: error: \"emit_rate\" must be a whole number without quotes",
-      "dir/limpet.toml:3:9: error: \"stdin\" must be one of \"lines\", \"none\", not \"line\" (did you mean \"lines\"?)",
-      "dir/limpet.toml:4:20: error: \"metrics_interval\" must be a duration in quotes, as in \"10s\"",
-      "dir/limpet.toml:5:11: error: on_stop = \"keep\" needs a state directory, which this version of Limpet does not have: use \"flush\"",
-      "dir/limpet.toml:7:1: error: unknown key \"listen.htp\" (did you mean \"http\"?)",
-      "dir/limpet.toml:8:17: error: \"listen.http\" must be a string in quotes or an array of them, as in [\"a\", \"b\"]",
-      "dir/limpet.toml:9:10: error: \"tcp:1\" is no socket; expected \"unix:PATH\" or \"tcp://HOST:PORT\""});
+           "dir/limpet.toml:1:1: error: unknown key \"ruls\" (did you mean \"rules\"?)",
+           "dir/limpet.toml:2:13: error: \"emit_rate\" must be a whole number without quotes",
+           "dir/limpet.toml:3:9: error: \"stdin\" must be one of \"lines\", \"none\", not \"line\" (did you mean "
+           "\"lines\"?)",
+           "dir/limpet.toml:4:20: error: \"metrics_interval\" must be a duration in quotes, as in \"10s\"",
+           "dir/limpet.toml:5:11: error: on_stop = \"keep\" needs a state directory, which this version of Limpet does "
+           "not have: use \"flush\"",
+           "dir/limpet.toml:7:1: error: unknown key \"listen.htp\" (did you mean \"http\"?)",
+           "dir/limpet.toml:8:17: error: \"listen.http\" must be a string in quotes or an array of them, as in [\"a\", "
+           "\"b\"]",
+           "dir/limpet.toml:9:10: error: \"tcp:1\" is no socket; expected \"unix:PATH\" or \"tcp://HOST:PORT\""});
 }
 
 TEST_CASE("text that is no TOML is told with its place") {
@@ -90,7 +95,8 @@ TEST_CASE("another address than loopback needs to be asked for twice") {
 }
 
 TEST_CASE("tables of later versions are refused, and without them nothing is aggregated") {
-  for (const char* table : {"[assignment]\ndirectory = \"/run/limpet\"\n", "[state]\ndirectory = \"/var/lib/limpet\"\n"}) {
+  for (const char* table :
+       {"[assignment]\ndirectory = \"/run/limpet\"\n", "[state]\ndirectory = \"/var/lib/limpet\"\n"}) {
     LoadedConfig loaded = load_config({"limpet.toml", std::string("rules = \"a\"\n") + table}, {});
     CHECK(loaded.pass_everything);
     REQUIRE(loaded.diagnostics.size() == 1);
@@ -100,8 +106,9 @@ TEST_CASE("tables of later versions are refused, and without them nothing is agg
 }
 
 TEST_CASE("flags win over the file, and paths of flags are seen from where one stands") {
-  LoadedConfig loaded = load_config({"dir/limpet.toml", "rules = \"a\"\nemit_rate = 1\npod = \"x\"\n[listen]\nhttp = \"127.0.0.1:1\"\n"},
-                                    {{"rules", {"b", "c"}}, {"emit_rate", {"2"}}, {"listen.http", {"127.0.0.1:2"}}, {"listen.insecure", {}}});
+  LoadedConfig loaded = load_config(
+      {"dir/limpet.toml", "rules = \"a\"\nemit_rate = 1\npod = \"x\"\n[listen]\nhttp = \"127.0.0.1:1\"\n"},
+      {{"rules", {"b", "c"}}, {"emit_rate", {"2"}}, {"listen.http", {"127.0.0.1:2"}}, {"listen.insecure", {}}});
   REQUIRE(loaded.ok());
   CHECK(loaded.config.rules == std::vector<std::string>{"b", "c"});
   CHECK(loaded.config.rules_directory.empty());
@@ -113,7 +120,8 @@ TEST_CASE("flags win over the file, and paths of flags are seen from where one s
 
 TEST_CASE("wrong flags are told like wrong keys") {
   CHECK(errors("", {{"emit_rate", {"2x"}}, {"emitrate", {}}, {"stdin", {"nothing"}}}) ==
-        std::vector<std::string>{"--emit_rate: error: \"2x\" is no whole number", "--emitrate: error: unknown flag (did you mean \"emit_rate\"?)",
+        std::vector<std::string>{"--emit_rate: error: \"2x\" is no whole number",
+                                 "--emitrate: error: unknown flag (did you mean \"emit_rate\"?)",
                                  "--stdin: error: \"stdin\" must be one of \"lines\", \"none\", not \"nothing\""});
 }
 

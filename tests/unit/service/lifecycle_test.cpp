@@ -42,7 +42,8 @@ TEST_CASE("the end of stdin stops: written, taken by the reader, a short wait, t
 TEST_CASE("a reader that is stuck gets four seconds") {
   Lifecycle l(kTelegraf);
   l.on_stdin_end(at(0));
-  for (double t = 0; t < 3.9; t += 0.1) l.on_remaining({.engine_pending = false, .queued_bytes = 500, .unread_bytes = 9}, at(t));
+  for (double t = 0; t < 3.9; t += 0.1)
+    l.on_remaining({.engine_pending = false, .queued_bytes = 500, .unread_bytes = 9}, at(t));
   CHECK(l.phase() == Phase::kFlushing);
   l.on_remaining({.engine_pending = false, .queued_bytes = 500, .unread_bytes = 9}, at(4.01));
   CHECK(l.phase() == Phase::kEnded);
@@ -65,7 +66,8 @@ TEST_CASE("a slow reader that still takes something gets nine seconds") {
 TEST_CASE("a reader that gets stuck after the fourth second has one more") {
   Lifecycle l(kTelegraf);
   l.on_stdin_end(at(0));
-  for (double t = 0; t < 5; t += 0.1) l.on_remaining({.engine_pending = false, .queued_bytes = 0, .unread_bytes = size_t(9000 - t * 10)}, at(t));
+  for (double t = 0; t < 5; t += 0.1)
+    l.on_remaining({.engine_pending = false, .queued_bytes = 0, .unread_bytes = size_t(9000 - t * 10)}, at(t));
   CHECK(l.phase() == Phase::kEmptying);
   l.tick(at(6.1));
   CHECK(l.phase() == Phase::kEnded);

@@ -79,7 +79,8 @@ TEST_CASE("whatever is put in comes out, in parts of any size") {
       if (random() % 2) {
         std::string lines;
         for (unsigned n = random() % 4; n > 0; n--)
-          lines += random() % 3 ? "m,a=b v=" + std::string(1 + random() % 30, '7') + "\n" : "m s=\"\n" + std::string(random() % 90, '\n') + "\" 1\n";
+          lines += random() % 3 ? "m,a=b v=" + std::string(1 + random() % 30, '7') + "\n"
+                                : "m s=\"\n" + std::string(random() % 90, '\n') + "\" 1\n";
         in += lines;
         queue.add(random() % 2 ? Kind::kResults : Kind::kWrittenBack, lines);
       } else if (!queue.empty()) {

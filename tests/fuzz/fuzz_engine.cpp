@@ -1,0 +1,55 @@
+// Any bytes as lines: the ledger balances, and the fast path agrees with the full parser, to which a blank in front of
+// a line leads.
+#include <cstdlib>
+#include <string>
+
+#include "engine/engine.h"
+
+using namespace limpet;
+
+namespace {
+
+class NoLog : public Log {
+  void write(LogLevel, std::string_view) override {}
+};
+
+const std::shared_ptr<const RuleSet>& rules() {
+  static const LoadedRules loaded = load_rules(
+      {{"r.toml",
+        "[[rule]]\nname = \"r\"\nperiod = \"4s\"\nevery = \"2s\"\ngrace = \"1s\"\nnamepass = [\"*\"]\nwithout = "
+        "[\"a\"]\nlate = \"correct\"\n"
+        "max_groups = 3\n[rule.fields]\n\"*\" = [\"count\", \"last\", \"distinct\", \"increase\", \"sum(last)\"]\n"}});
+  return loaded.rules;
+}
+
+std::string run(const std::string& lines) {
+  NoLog log;
+  EngineOptions options;
+  options.clock = ClockSource::kData;
+  Engine engine(options, log);
+  engine.set_rules(rules(), {});
+  std::string text = lines;
+  text.append(kBlockPadding, '1');
+  Block block;
+  block.text = std::string_view(text).substr(0, lines.size());
+  block.last = true;
+  engine.ingest(block, {});
+  engine.stop(StopMode::kAll, {});
+  engine.emit(SIZE_MAX);
+  if (!engine.ledger().balances()) std::abort();
+  return engine.results() + engine.ledger().to_json();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  std::string text(reinterpret_cast<const char*>(data), size), indented;
+  for (std::string_view rest = text; !rest.empty();) {
+    LineEnd end = find_line_end(rest, Dialect::kTelegraf);
+    indented += ' ';
+    indented += rest.substr(0, end.next);
+    rest.remove_prefix(end.next);
+  }
+  if (run(text) != run(indented)) std::abort();
+  return 0;
+}
