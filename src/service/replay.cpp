@@ -136,8 +136,8 @@ size_t Replay::take(Input& input, std::string_view text, bool last) {
   if (result.bad > 0 && !input.in_burst) report_bad(input, text, result);
   if (result.lines > 0) input.in_burst = result.bad > 0;
   auto after = engine_.clock();
-  if (before && after && after->ns - before->ns > kJumpNs)
-    find_jumps(input, text.substr(0, result.consumed), before->ns);
+  if (after && (!before || after->ns - before->ns > kJumpNs))
+    find_jumps(input, text.substr(0, result.consumed), before);
   if (!input.file.can_reread())
     input.newlines += static_cast<uint64_t>(
         std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(result.consumed), '\n'));
@@ -170,17 +170,18 @@ void Replay::report_bad(Input& input, std::string_view text, const IngestResult&
 }
 
 // The clock moved on by more than an hour within this text: at one line, or in small steps?
-void Replay::find_jumps(Input& input, std::string_view text, int64_t clock_ns) {
+void Replay::find_jumps(Input& input, std::string_view text, std::optional<WallTime> clock) {
   for (size_t at = 0; at < text.size();) {
     LineEnd end = find_line_end(text.substr(at), options_.dialect);
     std::string_view line = text.substr(at, end.size);
     auto time_ns = time_at_end(line);
-    if (time_ns && *time_ns > clock_ns) {
-      bool jump = *time_ns - clock_ns > kJumpNs;
+    if (time_ns && (!clock || *time_ns > clock->ns)) {
+      bool jump = clock && *time_ns - clock->ns > kJumpNs;
+      // Only a line that is right moves the clock; where nothing hangs on it that is not looked at.
       if (!jump || parse_line(line, options_.dialect)) {
         if (jump && summary_.jump_count++ < kJumpsKept)
-          summary_.jumps.push_back({input.file.name(), line_number(input, text, at), clock_ns, *time_ns});
-        clock_ns = *time_ns;
+          summary_.jumps.push_back({input.file.name(), line_number(input, text, at), clock->ns, *time_ns});
+        clock = WallTime{*time_ns};
       }
     }
     at += end.next;

@@ -64,7 +64,7 @@ std::string ReplaySummary::to_text() const {
                      grouped(lines.original_dropped), grouped(lines.bad_total()));
   out += fmt::format("{:.3f} s", seconds);
   if (seconds > 0)
-    out += fmt::format(", {:.3g} MB/s, {:.3g} million lines/s", static_cast<double>(bytes_in) / seconds / 1e6,
+    out += fmt::format(", {:.0f} MB/s, {:.2f} million lines/s", static_cast<double>(bytes_in) / seconds / 1e6,
                        static_cast<double>(lines.read) / seconds / 1e6);
   out += '\n';
   bool any_late = false;

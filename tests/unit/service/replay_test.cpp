@@ -42,7 +42,8 @@ Run replay(const std::vector<std::string>& paths, bool all = false) {
   QuietLog log;
   Replay replay(rules.rules, {.all = all},
                 {.results = [&](std::string_view text) { run.out += text; },
-                 .bad_line = [&](const Diagnostic& d) { run.bad.push_back(to_string(d)); }, .progress = {}},
+                 .bad_line = [&](const Diagnostic& d) { run.bad.push_back(to_string(d)); },
+                 .progress = {}},
                 log);
   std::vector<InputFile> files;
   for (const std::string& path : paths) {
@@ -63,7 +64,8 @@ struct Files : TemporaryDirectory {
 };
 
 std::string line(int host, int v, double at_s) {
-  return "m,host=h" + std::to_string(host) + " v=" + std::to_string(v) + "i " + std::to_string(static_cast<int64_t>(at_s * 1e9)) + "\n";
+  return "m,host=h" + std::to_string(host) + " v=" + std::to_string(v) + "i " +
+         std::to_string(static_cast<int64_t>(at_s * 1e9)) + "\n";
 }
 
 }  // namespace
@@ -89,7 +91,8 @@ TEST_CASE("windows are emitted by the data's clock and at the end") {
 
 TEST_CASE("with all, written-back lines stand in the order of things") {
   Files files;
-  Run run = replay({files.put("a", line(1, 5, 1) + "other v=1 2000000000\n" + line(1, 7, 12) + "last v=1 13000000000\n")}, true);
+  Run run = replay(
+      {files.put("a", line(1, 5, 1) + "other v=1 2000000000\n" + line(1, 7, 12) + "last v=1 13000000000\n")}, true);
   CHECK(run.out ==
         "other v=1 2000000000\nm v_count=1i,v_first=5i,v_last=5i 10000000000\nlast v=1 13000000000\n"
         "m v_count=1i,v_first=7i,v_last=7i 20000000000\n");
@@ -146,7 +149,8 @@ TEST_CASE("places are right far into a file") {
 
 TEST_CASE("a line that is too long is skipped and counted, and places behind it are right") {
   Files files;
-  std::string path = files.put("a", line(1, 1, 1) + "m v=" + std::string(3 * limits::kLineBytesMax, '1') + "\n" + line(1, 2, 2) + "bad\n");
+  std::string path = files.put(
+      "a", line(1, 1, 1) + "m v=" + std::string(3 * limits::kLineBytesMax, '1') + "\n" + line(1, 2, 2) + "bad\n");
   for (const std::vector<std::string>& paths : {std::vector{path}, std::vector{path, files.put("b", "")}}) {
     Run run = replay(paths);
     CHECK(run.summary.ledger.lines.read == 4);
@@ -167,7 +171,8 @@ TEST_CASE("a jump of the clock above an hour is told with its line, steps below 
   REQUIRE(run.summary.jumps.size() == 2);
   CHECK(run.summary.jumps[0].line == 101);
   CHECK(run.summary.jumps[1].line == 103);
-  CHECK(run.summary.to_text().find("a:101: the clock jumps from 1970-01-04T10:30:00Z to 2001-09-09T01:46:40Z") != std::string::npos);
+  CHECK(run.summary.to_text().find("a:101: the clock jumps from 1970-01-04T10:30:00Z to 2001-09-09T01:46:40Z") !=
+        std::string::npos);
 }
 
 TEST_CASE("late samples are told with the grace that would have kept them") {
@@ -203,5 +208,6 @@ TEST_CASE("the time at the end of a line") {
   CHECK(time_at_end("m v=1 5") == 5);
   CHECK(time_at_end("m v=1 -5 \r") == -5);
   CHECK(time_at_end("m v=\"a 7\" 9") == 9);
-  for (const char* text : {"", "m v=1", "m v=1i", "m v=\"a 7\"", "7", "m v=1 99999999999999999999"}) CHECK(!time_at_end(text));
+  for (const char* text : {"", "m v=1", "m v=1i", "m v=\"a 7\"", "7", "m v=1 99999999999999999999"})
+    CHECK(!time_at_end(text));
 }

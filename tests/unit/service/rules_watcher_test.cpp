@@ -22,11 +22,15 @@ std::string rules(const std::string& name) {
 
 struct Watched {
   explicit Watched(const std::string& pattern, int64_t poll_ns = kHourNs)
-      : files(load_rule_files({pattern}, {})), watcher({pattern}, {}, files, [this](RuleFiles changed) {
-          std::lock_guard lock(mutex);
-          last = changed.loaded.ok() ? changed.loaded.rules->rules().at(0).name : "error";
-          changes++;
-        }, poll_ns) {}
+      : files(load_rule_files({pattern}, {})),
+        watcher(
+            {pattern}, {}, files,
+            [this](RuleFiles changed) {
+              std::lock_guard lock(mutex);
+              last = changed.loaded.ok() ? changed.loaded.rules->rules().at(0).name : "error";
+              changes++;
+            },
+            poll_ns) {}
   std::string seen() {
     std::lock_guard lock(mutex);
     return last;

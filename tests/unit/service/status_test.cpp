@@ -15,7 +15,11 @@ namespace {
 struct Sample {
   ProcessStatus process;
   Ledger ledger;
-  Status status() const { return {process, ledger, {.series = 3, .groups = 2, .state_bytes = 100, .frozen_groups = 1, .emission_lag_ns = 1'500'000'000}}; }
+  Status status() const {
+    return {process,
+            ledger,
+            {.series = 3, .groups = 2, .state_bytes = 100, .frozen_groups = 1, .emission_lag_ns = 1'500'000'000}};
+  }
 };
 
 Sample sample() {
