@@ -76,6 +76,7 @@ Aggregator::Aggregator(LoadedConfig config, AggregatorStreams streams, Log& log,
     std::string text = to_string(diagnostic);
     diagnostic.severity == Diagnostic::Severity::kError ? log_.error(text) : log_.warning(text);
   }
+  make_listeners();
 }
 
 Aggregator::~Aggregator() = default;
@@ -99,7 +100,7 @@ void Aggregator::start() {
   // /dev/null has no end worth waiting for; what is no pipe and brings no lines is not read either.
   bool lines = config_.read_lines && !is_null_device(streams_.in);
   stdin_open_ = lines || stdin_is_pipe_;
-  start_listeners();
+  if (network_) network_->start();
   if (!stdin_open_ && config_.http.empty() && config_.sockets.empty())
     log_.error("nothing to do: stdin brings no lines, and no listener is configured below [listen]");
   metrics_due_ = {monotonic_now().ns + config_.metrics_interval_ns};
@@ -149,7 +150,7 @@ void Aggregator::take(RuleFiles& files) {
   put_in_force(files.loaded.rules, true);
 }
 
-void Aggregator::start_listeners() {
+void Aggregator::make_listeners() {
   if (config_.http.empty() && config_.sockets.empty()) return;
   NetworkHandlers handlers;
   handlers.http = [this](HttpRequest request, HttpReply reply) { api_.handle(std::move(request), std::move(reply)); };
@@ -159,7 +160,6 @@ void Aggregator::start_listeners() {
   network_ = std::make_unique<Network>(std::move(handlers), log_);
   for (const Endpoint& endpoint : config_.http) network_->listen_http(endpoint);
   for (const Endpoint& endpoint : config_.sockets) network_->listen_stream(endpoint);
-  network_->start();
 }
 
 // Sleeps until a descriptor, a deadline or another thread has something.

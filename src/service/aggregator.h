@@ -58,7 +58,7 @@ class Aggregator {
 
   void start();
   void load_rules();
-  void start_listeners();
+  void make_listeners();
   void turn();
   void wait();
   void read_stdin();
@@ -93,7 +93,7 @@ class Aggregator {
   Inbox inbox_;
   Health health_;
   HttpApi api_;
-  std::unique_ptr<Network> network_;
+  std::unique_ptr<Network> network_;  // made with the object, started by run(); null: no listeners
   std::unique_ptr<RulesWatcher> watcher_;
 
   LineBuffer stdin_buffer_;

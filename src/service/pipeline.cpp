@@ -187,6 +187,10 @@ void Pipeline::update_pace(MonoTime now) {
   bool pending = engine_.emission_pending();
   bool begins = pending && !had_pending_;
   had_pending_ = pending;
+  if (begins) {
+    EngineGauges size = engine_.gauges();
+    memory_.note(size.series + size.groups);
+  }
   if (stopping_ || pacer_.lines_per_s() == 0 || !(begins || (pending && now.ns - paced_.ns >= kPaceEveryNs))) return;
   EngineGauges gauges = engine_.gauges();
   bool small = static_cast<double>(gauges.frozen_groups) < pacer_.lines_per_s() / 10;

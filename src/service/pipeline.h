@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "io/memory.h"
 #include "service/inbox.h"
 #include "service/line_buffer.h"
 #include "service/output_queue.h"
@@ -78,6 +79,7 @@ class Pipeline {
   const Dialect dialect_;
   Log& log_;
   Engine engine_;
+  MemoryReturner memory_;
   OutputQueue output_;
   Pacer pacer_;
   std::string waiting_;    // results that came out of the engine and wait for their turn

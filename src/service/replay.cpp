@@ -246,6 +246,7 @@ void Replay::note_size() {
   EngineGauges gauges = engine_.gauges();
   summary_.series = std::max(summary_.series, gauges.series);
   summary_.groups = std::max(summary_.groups, gauges.groups);
+  memory_.note(gauges.series + gauges.groups);
 }
 
 void Replay::finish() {

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "engine/engine.h"
 #include "io/input_file.h"
+#include "io/memory.h"
 #include "service/line_buffer.h"
 
 namespace limpet {
@@ -79,6 +80,7 @@ class Replay {
   void flush(bool all);
   void finish();
 
+  MemoryReturner memory_;
   ReplayOptions options_;
   Sinks sinks_;
   Engine engine_;

@@ -91,7 +91,7 @@ TEST_CASE("the JSON forms hold the ledger") {
   auto stats = nlohmann::json::parse(status_stats(s.status()));
   CHECK(stats["lines"]["read"] == 10);
   CHECK(stats["rules"].size() == 1);
-  CHECK(stats["gauges"] == status["gauges"]);
+  CHECK(stats["gauges"]["groups"] == 2);
 }
 
 TEST_CASE("text that is no UTF-8 does not break the JSON") {
