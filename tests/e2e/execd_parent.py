@@ -21,6 +21,8 @@ import threading
 import time
 from dataclasses import dataclass, field
 
+from settings import STARTED
+
 PIPE_BYTES = 64 * 1024
 FIRST_READ_BYTES = 1024
 SCANNER_TOKEN_BYTES_MAX = 64 * 1024
@@ -210,6 +212,7 @@ class ExecdParent:
         self._process = subprocess.Popen(
             self.argv, stdin=stdin, stdout=child_stdout, stderr=child_stderr, env=self.env, cwd=self.cwd
         )
+        STARTED.append(self._process)
         for fd in (stdin, child_stdout, child_stderr):
             os.close(fd)
         self._stdout_reader = StdoutReader(stdout, self.stdout, self.delay_s)

@@ -9,8 +9,10 @@ Prints each test as it ends, then the failures, then `N passed, N failed, N skip
 """
 
 import argparse
+import ctypes
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -20,7 +22,11 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
+
+import settings  # noqa: E402
+
 CLASS_SECONDS_MAX = 1800
+PR_SET_PDEATHSIG = 1
 
 
 def arguments():
@@ -96,8 +102,22 @@ class JsonResult(unittest.TestResult):
             self.outcome, self.details = "skipped", reason
 
 
+def end_with_parent():
+    """SIGTERM when the runner is gone, and then nothing that a test has started stays behind."""
+
+    def end(*_):
+        for process in settings.STARTED:
+            if process.poll() is None:
+                process.kill()
+        os._exit(1)
+
+    signal.signal(signal.SIGTERM, end)
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 def run_class(name, words):
     """In the process of one class."""
+    end_with_parent()
     result = JsonResult()
     unittest.TestSuite(discover(words)[name]).run(result)
 

@@ -9,6 +9,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 TELEGRAF_VERSION = "1.39.3"
+# Every process that a test has started: run.py ends them should it be ended itself.
+STARTED = []
 FULL = os.environ.get("LIMPET_E2E_FULL") == "1"
 
 

@@ -56,6 +56,7 @@ class Telegraf:
             self.process = subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=out, stderr=log, cwd=self.cwd, env=dict(os.environ, **(self.env or {}))
             )
+        settings.STARTED.append(self.process)
         return self
 
     def signal(self, number):
