@@ -1,14 +1,17 @@
 #include "plugin/aggregate_command.h"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <csignal>
 #include <map>
 #include <memory>
 
+#include "base/limits.h"
 #include "io/files.h"
 #include "io/stderr_log.h"
 #include "io/stdio.h"
@@ -60,6 +63,14 @@ UniqueFd take_signals() {
   return UniqueFd(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
 }
 
+// The listeners may have as many connections as limits.h says; the usual soft limit of descriptors is below that.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = std::max(limit.rlim_cur, std::min<rlim_t>(limit.rlim_max, 2 * limits::kConnectionsMax));
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 // What CLI11 did not know: `--name value` or `--name=value`, each reported like a wrong key.
 std::vector<Flag> unknown_flags(const std::vector<std::string>& rest) {
   std::vector<Flag> flags;
@@ -91,6 +102,7 @@ LoadedConfig load(const Arguments& arguments, const std::vector<std::string>& re
 
 int aggregate(const Arguments& arguments, const std::vector<std::string>& rest) {
   UniqueFd signals = take_signals();  // first of all: a SIGTERM may be on its way
+  raise_descriptor_limit();
   LoadedConfig config = load(arguments, rest);
   // A person at a terminal is told at once; Telegraf's child runs on with what is right, since to end would mean to
   // lose every line.

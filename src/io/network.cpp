@@ -1,6 +1,8 @@
 #include "io/network.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <boost/asio/generic/stream_protocol.hpp>
@@ -14,6 +16,7 @@
 #include <thread>
 
 #include "io/network_impl.h"
+#include "io/unique_fd.h"
 
 namespace limpet {
 namespace {
@@ -132,6 +135,8 @@ struct Network::Impl {
     void accept() {
       auto taken = [this](error_code error, auto socket) {
         if (error == asio::error::operation_aborted) return;
+        if (error == asio::error::no_descriptors)
+          owner.refuse_one(endpoint.is_unix ? local.native_handle() : tcp.native_handle());
         if (error) return after(kAcceptPause, [this] { accept(); });
         owner.take(std::move(socket), http);
         accept();
@@ -175,6 +180,15 @@ struct Network::Impl {
     stream->read();
   }
 
+  // All file descriptors are in use: gives up the spare one to close a connection that would else hang unanswered.
+  void refuse_one(int acceptor) {
+    spare.reset();
+    UniqueFd refused(::accept4(acceptor, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (refused) shared.connections_refused++;
+    refused.reset();
+    spare = UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  }
+
   std::string note_bound(const Listener& listener) {
     Endpoint real = listener.endpoint;
     if (!real.is_unix) real.port = listener.tcp.local_endpoint().port();
@@ -188,6 +202,7 @@ struct Network::Impl {
   std::vector<std::unique_ptr<Listener>> listeners;
   std::map<uint64_t, std::shared_ptr<Stream>> streams;
   uint64_t last_stream = 0;
+  UniqueFd spare{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
   std::thread thread;
   mutable std::mutex mutex;
   std::vector<std::string> bound;
