@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include "io/files.h"
+
 using namespace limpet;
 
 namespace {
@@ -139,4 +141,21 @@ TEST_CASE("a configuration and a rules file are told apart") {
   std::vector<Diagnostic> warnings = check_config({"a", "emit_rate = 5\n"});
   REQUIRE(warnings.size() == 1);
   CHECK(warnings[0].severity == Diagnostic::Severity::kWarning);
+}
+
+TEST_CASE("every key is documented, and the sample configuration is valid with all its comments taken off") {
+  std::string documented = *read_file(LIMPET_TEST_DATA "/../../docs/configuration.md");
+  std::string sample = *read_file(LIMPET_TEST_DATA "/../../configs/limpet.toml");
+  CHECK(check_config({"limpet.toml", sample}).empty());
+  for (size_t at = 0; (at = sample.find("\n# ", at)) != sample.npos;) sample.erase(at + 1, 2);
+  CHECK(check_config({"limpet.toml", sample}).empty());
+  for (const ConfigKey& key : aggregate_config_keys()) {
+    size_t dot = key.name.find('.');
+    std::string name = dot == key.name.npos ? "| `" + std::string(key.name) + "`"
+                                            : "| `[" + std::string(key.name.substr(0, dot)) + "] " +
+                                                  std::string(key.name.substr(dot + 1)) + "`";
+    CHECK_MESSAGE(documented.find(name) != documented.npos, name);
+    std::string_view last = dot == key.name.npos ? key.name : key.name.substr(dot + 1);
+    CHECK_MESSAGE(sample.find("\n" + std::string(last) + " = ") != sample.npos, key.name);
+  }
 }

@@ -6,6 +6,7 @@
 #include <set>
 #include <sstream>
 
+#include "io/files.h"
 #include "lineproto/parse.h"
 
 using namespace limpet;
@@ -98,4 +99,19 @@ TEST_CASE("text that is no UTF-8 does not break the JSON") {
   Sample s = sample();
   s.process.pod = "\xff";
   CHECK(nlohmann::json::accept(status_json(s.status())));
+}
+
+TEST_CASE("every metric is documented") {
+  std::string documented = *read_file(LIMPET_TEST_DATA "/../../docs/metrics.md");
+  std::istringstream in(status_prometheus(sample().status()));
+  for (std::string line; std::getline(in, line);)
+    if (line.starts_with("# TYPE ")) {
+      std::string name = line.substr(7, line.find(' ', 7) - 7);
+      CHECK_MESSAGE(documented.find('`' + name) != documented.npos, name);
+    }
+  auto process = parse_line(status_lines(sample().status()).substr(0, status_lines(sample().status()).find('\n')),
+                            Dialect::kTelegraf);
+  REQUIRE(process);
+  for (const auto& [name, value] : process->fields)
+    CHECK_MESSAGE(documented.find("| `" + name + "` |") != documented.npos, name);
 }
