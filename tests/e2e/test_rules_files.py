@@ -121,7 +121,7 @@ class ReloadTest(LimpetCase):
                 sent += self.feed(limpet, 0.3)
                 self.assert_clean(limpet.stop())
                 self.assertEqual([line.fields for line in limpet.results("m")], [{"v_count": sent}])
-                self.assertEqual(len(limpet.errors()), 1, "once, not at each look")
+                self.assertEqual(sum("cuont" in error for error in limpet.errors()), 1, "once, not at each look")
 
     def test_file_that_vanishes_and_comes_back(self):
         limpet = self.limpet(count_rule())

@@ -147,15 +147,22 @@ class BadInputTest(LimpetCase):
         limpet = self.after_bad(b'na\0me,t\0=\0 f\0="\0" 1\n', {})
         self.assertIn(b'na\0me,t\0=\0 f\0="\0" 1\n', bytes(limpet.stdout))
 
+    MALFORMED = {
+        "name": [b",\n", b" \r x\n"],
+        "tag": [b"m,\n", b"m,g= v=1 1\n", b"m,=a v=1 1\n", b"m,g v=1 1\n", b"m,g=a=b v=1 1\n"],
+        "field": [b"=\n", b"m\n", b"m \n", b"m,g=a\n", b"m,g=a v\n", b"m,g=a v=\n", b"m,g=a v=1,\n", b"m =1 1\n", b"m v=NaN 1\n",
+                  b"m v=+Inf 1\n", b"m v=1e999 1\n", b"m v=0x10 1\n", b"m v=+1 1\n", b"m v=01i 1\n", b"m v=9223372036854775808i 1\n",
+                  b"m v=-1u 1\n", b"m v=18446744073709551616u 1\n", b"m v=tru 1\n", b'm v="a\\nb" 1\n', b"\xff\xfe\n", b'{"json": 1}\n',
+                  b"a b c d\n", b"m 1\n", b"GET / HTTP/1.1\r\n"],
+        "timestamp": [b"m v=1 1 1\n", b"m v=1 x\n", b"m v=1 1.5\n", b"m v=1 99999999999999999999\n", b"m v=1 9223372036854775808\n"],
+    }
+
     def test_malformed_lines(self):
-        for bad in (b",\n", b"=\n", b"m\n", b"m \n", b"m,\n", b"m,g=a\n", b"m,g=a v\n", b"m,g=a v=\n", b"m,g=a v=1,\n", b"m,g= v=1 1\n",
-                    b"m,=a v=1 1\n", b"m v=1 1 1\n", b"m v=1 x\n", b"m v=NaN 1\n", b"m v=+Inf 1\n", b"m v=1e999 1\n", b"m v=0x10 1\n",
-                    b"m v=01i 1\n", b"m v=9223372036854775808i 1\n", b"m v=-1u 1\n", b"m v=1 99999999999999999999\n", b"m v=tru 1\n",
-                    b'm v="a\\nb" 1\n', b" \r x\n", b"\xff\xfe\n", b"{\"json\": 1}\n", b"a b c d\n"):
-            with self.subTest(bad=bad):
-                limpet = self.after_bad(bad)
-                self.assertEqual(sum(limpet.final_ledger()["lines"]["bad"].values()), 1, bad)
-                self.assertEqual(len(limpet.results()), 1)
+        for reason, lines in self.MALFORMED.items():
+            for bad in lines:
+                with self.subTest(bad=bad):
+                    limpet = self.after_bad(bad, {reason: 1})
+                    self.assertEqual(len(limpet.results()), 1)
 
     def test_lines_that_are_none(self):
         for text in (b"\n", b"\n\n\n", b"   \n", b"\r\n", b"# a comment\n", b"\t# m,g=a v=1 1\n"):
