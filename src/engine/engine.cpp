@@ -56,6 +56,7 @@ EngineGauges Engine::Impl::gauges() const {
   g.state_bytes = series.bytes() + pool.bytes();
   for (const RuleEpoch* epoch : epochs) {
     g.groups += epoch->active_groups;
+    g.groups_held += epoch->groups.size();
     if (epoch->freezes.empty()) continue;
     g.frozen_groups += epoch->scan_left;
     g.emission_lag_ns = std::max(g.emission_lag_ns, clock_ns - epoch->freezes.front().due_ns);

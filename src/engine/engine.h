@@ -72,6 +72,7 @@ enum class StopMode : uint8_t {
 struct EngineGauges {
   uint64_t series = 0;
   uint64_t groups = 0;
+  uint64_t groups_held = 0;     // with those that have no samples just now
   uint64_t state_bytes = 0;     // an estimate of all memory held for series and groups
   uint64_t frozen_groups = 0;   // at most this many groups still wait to be rendered
   int64_t emission_lag_ns = 0;  // how long the oldest frozen window that is not written out has been due

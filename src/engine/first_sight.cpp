@@ -119,6 +119,7 @@ Group& Engine::Impl::group_for(RuleEpoch& epoch, FieldSpace& space, const std::v
   group->written = epoch.freeze_number;
   Group& made = *group;
   epoch.groups.push_back(&made);
+  if (epoch.scan_left > 0) epoch.scan_left++;  // it comes before those that the scan still has to reach
   epoch.by_prefix.emplace(std::string_view(made.prefix()), std::move(group));
   note_writer(made);
   return made;
@@ -198,16 +199,19 @@ void sweep_counters(RuleState& state, int64_t clock_ns) {
 // A share of the table each time, so that no call takes long.
 void Engine::Impl::sweep() {
   sweep_due = false;
-  if (clock_ns - swept_ns < kSweepEveryNs && clock_ns >= swept_ns) return;
+  int64_t elapsed_ns = clock_ns - swept_ns;
+  if (elapsed_ns >= 0 && elapsed_ns < kSweepEveryNs) return;
+  bool all = elapsed_ns < 0 || elapsed_ns >= static_cast<int64_t>(kSweepShare) * kSweepEveryNs;  // the clock jumped
   swept_ns = clock_ns;
   auto now_s = static_cast<uint32_t>(clock_ns / kSecondNs);
   constexpr auto kIdleS = static_cast<uint32_t>(kSeriesIdleNs / kSecondNs);
   series.sweep(
-      std::max(kSweepSlotsMin, series.slots() / kSweepShare),
+      all ? series.slots() : std::max(kSweepSlotsMin, series.slots() / kSweepShare),
       [&](const Series& s) { return now_s > s.last_seen_s + kIdleS; }, [&](Series& s) { release(s); });
-  if (++sweeps % kSweepShare != 0) return;
+  if (++sweeps % kSweepShare != 0 && !all) return;
   for (auto& state : states) sweep_counters(*state, clock_ns);
   for (RuleEpoch* epoch : epochs) begin_scan(*epoch);
+  if (options.clock == ClockSource::kData) emit(SIZE_MAX);
 }
 
 }  // namespace limpet

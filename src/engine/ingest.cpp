@@ -145,6 +145,7 @@ bool Engine::Impl::scan_fields(const Line& line, Decision& decision, int64_t& ti
       unused_fields++;
     }
     if (*p != ',') break;
+    if (items.size() + unused_fields >= limits::kFieldsMax) return false;
     p++;
   }
   fields_end = p;

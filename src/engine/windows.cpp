@@ -90,7 +90,7 @@ void Engine::Impl::begin_scan(RuleEpoch& epoch) {
     epoch.keep_from_pane = std::min(epoch.keep_from_pane, window - w.panes());
   if (epoch.correct_from != INT64_MAX)
     epoch.keep_from_pane = std::min(epoch.keep_from_pane, epoch.correct_from - w.panes());
-  epoch.scan_left = epoch.groups.size();
+  epoch.scan_left = epoch.groups.size();  // in a circle from where the last one stopped
   epoch.next_free_ns = WindowClock::kNever;
   // What this scan will not free: the oldest pane it leaves is looked at when its last window is forgotten.
   auto it = epoch.pane_groups.lower_bound(epoch.keep_from_pane);

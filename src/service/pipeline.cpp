@@ -189,7 +189,7 @@ void Pipeline::update_pace(MonoTime now) {
   had_pending_ = pending;
   if (begins) {
     EngineGauges size = engine_.gauges();
-    memory_.note(size.series + size.groups);
+    memory_.note(size.series + size.groups_held);
   }
   if (stopping_ || pacer_.lines_per_s() == 0 || !(begins || (pending && now.ns - paced_.ns >= kPaceEveryNs))) return;
   EngineGauges gauges = engine_.gauges();

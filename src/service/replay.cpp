@@ -14,7 +14,7 @@ namespace limpet {
 namespace {
 
 // Large enough that a read costs nothing beside its lines, small enough to stay in the cache until they are parsed.
-constexpr size_t kReadBytes = size_t{512} << 10;
+constexpr size_t kReadBytes = size_t{1024} << 10;
 constexpr size_t kFlushBytes = size_t{256} << 10;
 constexpr int64_t kJumpNs = kHourNs;
 constexpr size_t kJumpsKept = 5;
@@ -246,7 +246,7 @@ void Replay::note_size() {
   EngineGauges gauges = engine_.gauges();
   summary_.series = std::max(summary_.series, gauges.series);
   summary_.groups = std::max(summary_.groups, gauges.groups);
-  memory_.note(gauges.series + gauges.groups);
+  memory_.note(gauges.series + gauges.groups_held);
 }
 
 void Replay::finish() {

@@ -73,7 +73,9 @@ void add_number(const FieldProgram& program, WideCell& wide, const Sample& s) {
 
 void add_any(const FieldProgram& program, WideCell& wide, const Sample& s) {
   uint32_t needs = program.needs;
-  if (needs & kNeedFirstLast) made(wide.first_last).add({s.value(), s.time_ns, s.arrival});
+  if (needs & kNeedFirstLast)
+    if (auto& part = made(wide.first_last); part.wants(s.time_ns, s.arrival))
+      part.add({s.value(), s.time_ns, s.arrival});
   if (needs & kNeedDistinct) made(wide.distinct).add(hash_of(s));
   if (needs & kNeedSeries) rare_of(program, wide).series.add(s.series_hash);
 }
@@ -154,6 +156,11 @@ void encode_part(const std::unique_ptr<T>& part, Writer& out) {
   part ? part->encode(out) : T().encode(out);
 }
 
+size_t heap_of(const Value& v) {
+  const auto* text = std::get_if<std::string>(&v);
+  return text && text->capacity() > std::string().capacity() ? text->capacity() + 1 : 0;
+}
+
 }  // namespace
 
 void CoreCell::merge(const CoreCell& other) {
@@ -201,7 +208,8 @@ void merge_wide(const FieldProgram& program, WideCell& into, const WideCell& fro
 
 size_t bytes_of(const WideCell& wide) {
   size_t n = 0;
-  if (wide.first_last) n += sizeof(*wide.first_last);
+  if (wide.first_last)
+    n += sizeof(*wide.first_last) + heap_of(wide.first_last->first.value) + heap_of(wide.first_last->last.value);
   if (wide.number_first_last) n += sizeof(*wide.number_first_last);
   if (wide.quantiles) n += sizeof(*wide.quantiles) + wide.quantiles->bytes();
   if (wide.distinct) n += sizeof(*wide.distinct) + wide.distinct->bytes();

@@ -31,7 +31,7 @@ struct alignas(64) CoreCell {
 
   bool empty() const { return numbers + others == 0; }
   void add(Number v) {
-    double x = v.as_double();
+    double x = v.as_double() + 0.0;  // -0 is 0: which of them came first leaves no trace
     numbers++;
     v.add_to(sum);
     min = x < min ? x : min;
@@ -68,7 +68,8 @@ void merge_wide(const FieldProgram& program, WideCell& into, const WideCell& fro
 // Bytes allocated outside the two lines.
 size_t bytes_of(const WideCell& wide);
 
-// Lossless, versioned (FORMAT.md). decode: false on malformed input, whatever was read is then unusable.
+// Lossless, versioned (FORMAT.md). decode into fresh cells; false on malformed input, whatever was read is then
+// unusable. Trailing bytes are the caller's to judge.
 void encode_cell(const FieldProgram& program, const CoreCell& core, const WideCell* wide, Writer& out);
 bool decode_cell(const FieldProgram& program, CoreCell& core, WideCell* wide, Reader& in);
 

@@ -68,7 +68,7 @@ CounterStep CounterSeries::start(Number value, int64_t time_ns, bool from_zero) 
   first_ = last_ = value;
   first_time_ns_ = last_time_ns_ = time_ns;
   between_ = {};
-  return {true, from_zero ? from_zero_to(value) : Number::of(uint64_t{0})};
+  return {true, from_zero ? from_zero_to(value) : Number::of(uint64_t{0})};  // no part of `between`
 }
 
 CounterStep CounterSeries::step(Number value, int64_t time_ns, CounterEvents& events) {
@@ -81,13 +81,27 @@ CounterStep CounterSeries::step(Number value, int64_t time_ns, CounterEvents& ev
   return {true, plus};
 }
 
+// Where both lie in one instant nothing tells; the lower one then, so that it does not matter which joins which.
+bool CounterSeries::precedes(const CounterSeries& a, const CounterSeries& b) {
+  if (a.last_time_ns_ > b.first_time_ns_) return false;
+  if (b.last_time_ns_ > a.first_time_ns_) return true;
+  if (below(a.last_, b.last_) || below(b.last_, a.last_)) return below(a.last_, b.last_);
+  return !below(b.first_, a.first_);
+}
+
+// Without a reset the increase is last - first, give or take rounding; each one adds the value it fell from.
+bool CounterSeries::was_reset() const {
+  double first = first_.as_double();
+  return between_.value() - (last_.as_double() - first) > first / 2;
+}
+
 std::optional<CounterSeries::Joint> CounterSeries::join(const CounterSeries& other, CounterEvents& events) {
   if (!other.known_) return std::nullopt;
   if (!known_) {
     *this = other;
     return std::nullopt;
   }
-  const CounterSeries& earlier = last_time_ns_ <= other.first_time_ns_ ? *this : other;
+  const CounterSeries& earlier = precedes(*this, other) ? *this : other;
   const CounterSeries& later = &earlier == this ? other : *this;
   if (later.first_time_ns_ < earlier.last_time_ns_) return std::nullopt;  // they overlap: no step lies between them
   bool kept;
@@ -97,8 +111,8 @@ std::optional<CounterSeries::Joint> CounterSeries::join(const CounterSeries& oth
   plus.add_to(joined.between_);
   joined.last_ = later.last_;
   joined.last_time_ns_ = later.last_time_ns_;
-  // A small fall keeps the higher value until the later part rises above it.
-  if (kept && below(later.last_, earlier.last_) && later.between_ == DoubleDouble{}) joined.last_ = earlier.last_;
+  // A small fall keeps the higher value until the later part rises above it, or falls to a reset.
+  if (kept && below(later.last_, earlier.last_) && !later.was_reset()) joined.last_ = earlier.last_;
   Joint joint{plus, later.first_time_ns_};
   *this = joined;
   return joint;

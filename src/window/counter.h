@@ -31,8 +31,12 @@ class CounterSeries {
   // u stays the last value); else v, a reset.
   static Number increase(Number u, Number v, bool& kept, CounterEvents& events);
 
-  // Joins the state of the same series from another contributor. Returns the step between the two and the time of the
-  // sample in whose pane it belongs; nullopt where there is none (one of them unknown, or they overlap in time).
+  // Joins the state of the same series from another contributor: afterwards this is what one contributor would hold.
+  // Returns the step between the two and the time of the sample in whose pane it belongs; nullopt where there is none
+  // (one of them unknown; or they overlap in time: this stays as it is). Commutative.
+  // The sum of both contributors' increases and the step is what one contributor would have counted, except where the
+  // step is a small fall: the later part counted on from the lower value, hence up to 1 % of u more.
+  // REQUIRES: the later part's first sample was only a starting value, not counted from zero.
   struct Joint {
     Number increase;
     int64_t time_ns;
@@ -43,6 +47,9 @@ class CounterSeries {
   bool decode(Reader& in);
 
  private:
+  static bool precedes(const CounterSeries& a, const CounterSeries& b);
+  bool was_reset() const;  // between first and last; REQUIRES: first > 0
+
   bool known_ = false;
   Number first_, last_;
   int64_t first_time_ns_ = 0, last_time_ns_ = 0;

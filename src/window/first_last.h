@@ -19,6 +19,11 @@ struct FirstLast {
   bool empty = true;
   Stamped<T> first, last;
 
+  // False: a sample of that time leaves no trace, so that its value need not be made.
+  bool wants(int64_t time_ns, uint64_t arrival) const {
+    auto when = std::tie(time_ns, arrival);
+    return empty || when < first.when() || last.when() < when;
+  }
   void add(const Stamped<T>& s) {
     if (empty || s.when() < first.when()) first = s;
     if (empty || last.when() < s.when()) last = s;

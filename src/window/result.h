@@ -17,6 +17,9 @@ struct FieldWindow {
   DoubleDouble total;  // has_total: all increases before the window's end
 };
 
+// Divided, not multiplied by 1e-9, which no double is: 60 s are 60.
+inline double seconds(int64_t length_ns) { return static_cast<double>(length_ns) / 1e9; }
+
 // The value of a function that gives one field; nullopt: absent in this window (no sample of its kind, too few, not
 // defined). A value that is not finite is returned as it is: the caller leaves it out and counts it. Functions are one
 // file each in functions/.

@@ -4,6 +4,8 @@
 #include <bit>
 #include <limits>
 
+#include "window/functions/mean.h"
+
 namespace limpet {
 namespace {
 
@@ -82,7 +84,7 @@ bool SeriesParts::add(const Sample& s) {
   bool counter = inner_ == FunctionKind::kIncrease || inner_ == FunctionKind::kRate;
   if (counter && !s.step.counted) return false;
   uint64_t* w = find_or_add(s.series_hash);
-  double v = s.is_number() ? s.number.as_double() : 0;
+  double v = s.is_number() ? s.number.as_double() + 0.0 : 0;  // -0 is 0: which of them came first leaves no trace
   switch (inner_) {
     case FunctionKind::kCount:
       w[0]++;
@@ -167,9 +169,9 @@ double SeriesParts::value_of(const uint64_t* w, int64_t period_ns) const {
     case FunctionKind::kIncrease:
       return sum_at(w).value();
     case FunctionKind::kRate:
-      return sum_at(w).value() / (static_cast<double>(period_ns) * 1e-9);
+      return sum_at(w).value() / seconds(period_ns);
     case FunctionKind::kMean:
-      return sum_at(w).value() / static_cast<double>(w[2]);
+      return w[2] == 0 ? 0 : functions::mean_of(sum_at(w), w[2]);
     case FunctionKind::kRange:
       return real(w[1]) - real(w[0]);
     default:

@@ -18,6 +18,11 @@ inline const FirstLast<Number>* two_numbers(const FieldWindow& w) {
   return w.core.numbers < 2 || !w.wide->number_first_last ? nullptr : w.wide->number_first_last.get();
 }
 
+// Of samples of one window; what a broken record makes of it wraps around.
+inline int64_t span_ns(const FirstLast<Number>& b) {
+  return static_cast<int64_t>(static_cast<uint64_t>(b.last.time_ns) - static_cast<uint64_t>(b.first.time_ns));
+}
+
 inline double difference(const Number& later, const Number& earlier) {
   if (later.kind == ValueKind::kFloat || earlier.kind == ValueKind::kFloat)
     return later.as_double() - earlier.as_double();
@@ -30,7 +35,7 @@ inline double difference(const Number& later, const Number& earlier) {
 inline std::optional<Value> interval(const FieldWindow& w) {
   const auto* b = two_numbers(w);
   if (!b) return std::nullopt;
-  return b->last.time_ns - b->first.time_ns;
+  return span_ns(*b);
 }
 
 inline std::optional<Value> diff(const FieldWindow& w) {
@@ -54,7 +59,7 @@ inline std::optional<Value> percent_change(const FieldWindow& w) {
 inline std::optional<Value> derivative(const FieldWindow& w) {
   const auto* b = two_numbers(w);
   if (!b || b->last.time_ns == b->first.time_ns) return std::nullopt;
-  return difference(b->last.value, b->first.value) / (static_cast<double>(b->last.time_ns - b->first.time_ns) * 1e-9);
+  return difference(b->last.value, b->first.value) / seconds(span_ns(*b));
 }
 
 }  // namespace limpet::functions

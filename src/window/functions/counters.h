@@ -16,7 +16,7 @@ inline std::optional<Value> increase(const FieldWindow& w) {
 
 inline std::optional<Value> rate(const FieldWindow& w) {
   if (w.wide->counter_samples == 0) return std::nullopt;
-  return w.wide->increase.value() / (static_cast<double>(w.period_ns) * 1e-9);
+  return w.wide->increase.value() / seconds(w.period_ns);
 }
 
 inline std::optional<Value> total(const FieldWindow& w) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/int128.h"
+#include "window/functions/mean.h"
 #include "window/functions/variance.h"
 
 namespace limpet::functions {
@@ -25,6 +26,7 @@ std::optional<Value> nested(const FunctionSpec& function, const SeriesParts& par
   CoreCell over;
   std::vector<double> values;
   parts.for_each(period_ns, [&](double v) {
+    v += 0.0;  // -0 is 0
     over.add(Number::of(v));
     if (function.outer == FunctionKind::kStddev) over.squares.add_product(v, v);
     if (function.outer == FunctionKind::kQuantile) values.push_back(v);
@@ -39,7 +41,7 @@ std::optional<Value> nested(const FunctionSpec& function, const SeriesParts& par
     case FunctionKind::kMax:
       return over.max;
     case FunctionKind::kMean:
-      return over.sum.value() / static_cast<double>(over.numbers);
+      return mean_of(over.sum, over.numbers);
     case FunctionKind::kStddev:
       return stddev({over, nullptr, period_ns, {}});
     default:

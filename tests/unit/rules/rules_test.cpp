@@ -1,0 +1,129 @@
+#include <doctest/doctest.h>
+
+#include <random>
+
+#include "rules/duration.h"
+#include "rules/rule_set.h"
+
+namespace limpet {
+namespace {
+
+bool glob(const std::vector<std::string>& patterns, std::string_view text, std::string_view separators = {}) {
+  auto filter = Filter::compile(patterns, separators);
+  REQUIRE(filter);
+  return filter->matches(text);
+}
+
+std::string rule(int n, const std::string& selectors) {
+  return "[[rule]]\nname = \"r" + std::to_string(n) + "\"\nperiod = \"1m\"\nmeasurement = \"m" + std::to_string(n) +
+         "\"\n" + selectors + "[rule.fields]\nv = [\"count\"]\n";
+}
+
+}  // namespace
+
+TEST_CASE("the filters of Telegraf") {
+  CHECK(glob({"cpu"}, "cpu"));
+  CHECK(!glob({"{a,b}"}, "a"));
+  CHECK(glob({"{a,b}"}, "{a,b}"));
+  CHECK(glob({"{a,b}", "z*"}, "a"));
+  CHECK(glob({"a*c?[xyz][0-9][!q]"}, "abbbcdx5r"));
+  CHECK(!glob({"a*c?[xyz][0-9][!q]"}, "abbbcdx5q"));
+  CHECK(glob({"*"}, ""));
+  CHECK(glob({"a.*.b"}, "a.c.b", "."));
+  CHECK(glob({"a.*.b"}, "a..b", "."));
+  CHECK(!glob({"a.*.b"}, "a.c.d.b", "."));
+  CHECK(glob({"a.**.b"}, "a.c.d.b", "."));
+  CHECK(glob({"{a,b{c,d}}*"}, "bdx"));
+  CHECK(glob({"\\**"}, "*x"));
+  CHECK(!glob({"\\**"}, "x"));
+  CHECK(glob({"[^a]"}, "^"));
+  CHECK(!glob({"[^a]"}, "b"));
+  CHECK(!glob({"{a*"}, "a"));
+  CHECK(!glob({"c?t"}, "c\xe6\x97\xa5t"));
+  CHECK(glob({"c*t"}, "c\xe6\x97\xa5t"));
+  for (const char* bad : {"[a-]*", "[]*", "[a*", "[z-a]*"}) CHECK(!Filter::compile({bad}));
+}
+
+TEST_CASE("globs of many stars end in time") {
+  std::string text(10'000, 'a');
+  CHECK(!glob({"*a*a*a*a*a*a*a*a*a*b"}, text));
+}
+
+TEST_CASE("durations") {
+  CHECK(parse_duration("1m30s") == 90 * kSecondNs);
+  CHECK(parse_duration("1.5h") == 90 * kMinuteNs);
+  CHECK(parse_duration("2d") == 48 * kHourNs);
+  CHECK(parse_duration("250ms") == 250 * kMillisecondNs);
+  for (const char* bad : {"", "5", "s", "1x", "1m 30s", "-1s", "1.2.3s", "9999999d"}) CHECK(!parse_duration(bad));
+  for (int64_t ns : {int64_t{1}, kSecondNs, 90 * kSecondNs, 25 * kHourNs})
+    CHECK(parse_duration(format_duration(ns)) == ns);
+}
+
+TEST_CASE("functions and their names") {
+  auto suffix = [](const char* text) { return parse_function(text)->suffix; };
+  CHECK(suffix("p99.9") == "p99_9");
+  CHECK(suffix("quantile(0.999)") == "p99_9");
+  CHECK(suffix("quantile( 0.5 )") == "p50");
+  CHECK(suffix("sum(last)") == "sum_last");
+  CHECK(suffix("stdev") == "stdev");
+  CHECK(suffix("histogram(1,2)") == "bucket");
+  CHECK(suffix("p90(max)") == "p90_max");
+  for (const char* bad : {"", "sum(", "sum()", "median", "p101", "quantile(1.5)", "sum(sum(last))", "distinct(last)",
+                          "sum(p50)", "quantile(x)", "p"})
+    CHECK(!parse_function(bad));
+}
+
+TEST_CASE("the index finds what a loop over all rules finds") {
+  std::mt19937_64 r(5);
+  const char* names[] = {"cpu", "cpu_x", "disk", "app_17_requests", "m"};
+  const char* selectors[] = {"namepass = [\"cpu\"]\n",
+                             "namepass = [\"cpu*\", \"d*k\"]\n",
+                             "namepass = [\"app_1?_*\"]\n",
+                             "namepass = [\"*\"]\n",
+                             "namepass = [\"{cpu,m}*\"]\n",
+                             "namedrop = [\"cpu*\"]\n",
+                             "tagpass = { env = [\"prod\", \"dev\"] }\n",
+                             "namepass = [\"cpu\", \"m\"]\ntagpass = { env = [\"prod\"], host = [\"a\"] }\n",
+                             "tagpass = { env = [\"p*\"] }\n",
+                             "namepass = [\"cpu,x*\", \"m\"]\n",
+                             "tagdrop = { host = [\"a*\"] }\n"};
+  for (int round = 0; round < 50; round++) {
+    std::string text;
+    for (int n = 0; n < 30; n++) text += rule(n, selectors[r() % std::size(selectors)]);
+    LoadedRules loaded = load_rules({{"r.toml", text}});
+    REQUIRE(loaded.ok());
+    for (int probe = 0; probe < 20; probe++) {
+      std::vector<Tag> tags;
+      if (r() % 2) tags.emplace_back("env", r() % 2 ? "prod" : "dev");
+      if (r() % 2) tags.emplace_back("host", r() % 2 ? "a" : "b");
+      const char* name = names[r() % std::size(names)];
+      std::vector<uint32_t> found, wanted;
+      loaded.rules->match(name, tags, found);
+      for (uint32_t i = 0; i < 30; i++)
+        if (loaded.rules->rules()[i].selector.matches(name, tags)) wanted.push_back(i);
+      CHECK(found == wanted);
+    }
+  }
+}
+
+TEST_CASE("what a change of rules does to each") {
+  std::string base = rule(1, "") + rule(2, "") + rule(3, "");
+  auto before = load_rules({{"r.toml", base}}).rules;
+  std::string changed = rule(4, "") + rule(1, "grace = \"1m\"\n") + rule(2, "by = [\"a\"]\n");
+  auto after = load_rules({{"r.toml", changed}}).rules;
+  CHECK(render_plan(plan_changes(*before, *after)) ==
+        "r4: new, from the next window border on\nr1: changes at once (grace)\nr2: changes over at the next window "
+        "border (by)\n"
+        "r3: ends, finishes its windows\n");
+  CHECK(before->fingerprint() != after->fingerprint());
+  CHECK(before->fingerprint() == load_rules({{"other.toml", base}}).rules->fingerprint());
+}
+
+TEST_CASE("rules of several files are one set") {
+  LoadedRules loaded = load_rules({{"b.toml", rule(1, "")}, {"a.toml", rule(1, "")}});
+  REQUIRE(!loaded.ok());
+  CHECK(to_string(loaded.diagnostics[0])
+            .starts_with("b.toml:2:8: error: there is already a rule named \"r1\" at a.toml:2"));
+}
+
+}  // namespace limpet
