@@ -20,6 +20,7 @@ class Pacer {
   // configured one.
   void set_needed(double lines_per_s) { rate_ = least_ > 0 && lines_per_s > least_ ? lines_per_s : least_; }
   double lines_per_s() const { return rate_; }
+  double least_lines_per_s() const { return least_; }
 
   // Lines that may be written now. SIZE_MAX: no pace.
   size_t allowance(MonoTime now);

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 
 #include "base/limits.h"
 #include "service/excerpt.h"
@@ -182,7 +184,8 @@ void Pipeline::bound_results() {
   log_.error("stdout is stuck: results are dropped and counted (results_dropped)");
 }
 
-// A burst must be over before the next one of the same rule: what the rules need together is the least pace.
+// A burst must be over before the next one of the same rule: what the rules need together is the least pace. Thought
+// over when a burst begins; during it only raised, where it takes longer than any rule's step.
 void Pipeline::update_pace(MonoTime now) {
   bool pending = engine_.emission_pending();
   bool begins = pending && !had_pending_;
@@ -191,23 +194,43 @@ void Pipeline::update_pace(MonoTime now) {
     EngineGauges size = engine_.gauges();
     memory_.note(size.series + size.groups_held);
   }
-  if (stopping_ || pacer_.lines_per_s() == 0 || !(begins || (pending && now.ns - paced_.ns >= kPaceEveryNs))) return;
-  EngineGauges gauges = engine_.gauges();
-  bool small = static_cast<double>(gauges.frozen_groups) < pacer_.lines_per_s() / 10;
-  if (small && gauges.emission_lag_ns < kSecondNs) return;
-  if (now.ns - paced_.ns < kPaceEveryNs) return;
-  paced_ = now;
-  const Ledger& ledger = engine_.ledger();
-  std::vector<RulePace> paces;
-  int64_t longest_ns = 0;
-  for (const Rule& rule : engine_.rules().rules()) {
-    auto counts = ledger.rules.find(rule.name);
-    if (counts == ledger.rules.end() || rule.mode != RuleMode::kOn) continue;
-    paces.push_back({static_cast<double>(counts->second.groups) * lines_per_group(rule), rule.every_ns});
-    longest_ns = std::max(longest_ns, rule.every_ns);
+  if (stopping_ || pacer_.lines_per_s() == 0 || !pending) return;
+  if (begins) {
+    needed_lines_per_s_ = needed_lines_per_s();
+    pacer_.set_needed(needed_lines_per_s_);
+    paced_ = now;
+  } else if (now.ns - paced_.ns >= kPaceEveryNs) {
+    paced_ = now;
+    if (engine_.gauges().emission_lag_ns > longest_every_ns_)
+      pacer_.set_needed(2 * std::max(pacer_.lines_per_s(), needed_lines_per_s_));
   }
-  behind_ = gauges.emission_lag_ns > longest_ns ? std::min(2 * behind_, 64.0) : 1;
-  pacer_.set_needed(behind_ * needed_pace(paces));
+}
+
+// Asks the engine for the groups of each rule only where that could matter, since it has to look at each group for
+// that.
+double Pipeline::needed_lines_per_s() {
+  std::vector<RulePace> paces;
+  double most_lines = 0;
+  int64_t shortest_ns = INT64_MAX;
+  longest_every_ns_ = 0;
+  for (const Rule& rule : engine_.rules().rules()) {
+    if (rule.mode != RuleMode::kOn) continue;
+    paces.push_back({lines_per_group(rule), rule.every_ns});
+    most_lines = std::max(most_lines, paces.back().lines);
+    shortest_ns = std::min(shortest_ns, rule.every_ns);
+    longest_every_ns_ = std::max(longest_every_ns_, rule.every_ns);
+  }
+  auto groups = static_cast<double>(engine_.gauges().groups);
+  double at_most = needed_pace(std::array{RulePace{groups * most_lines, shortest_ns}});
+  if (paces.size() <= 1 || at_most <= pacer_.least_lines_per_s()) return at_most;
+  const Ledger& ledger = engine_.ledger();
+  size_t i = 0;
+  for (const Rule& rule : engine_.rules().rules()) {
+    if (rule.mode != RuleMode::kOn) continue;
+    auto counts = ledger.rules.find(rule.name);
+    paces[i++].lines *= counts == ledger.rules.end() ? 0 : static_cast<double>(counts->second.groups);
+  }
+  return needed_pace(paces);
 }
 
 }  // namespace limpet

@@ -75,6 +75,7 @@ class Pipeline {
   bool fetch_results(size_t lines_wanted);
   void bound_results();
   void update_pace(MonoTime now);
+  double needed_lines_per_s();
 
   const Dialect dialect_;
   Log& log_;
@@ -87,8 +88,9 @@ class Pipeline {
   uint64_t results_dropped_ = 0;
   bool stopping_ = false;
   bool had_pending_ = false;
-  MonoTime paced_{};   // when the pace was last thought over
-  double behind_ = 1;  // factor on the pace while windows take longer than they should
+  MonoTime paced_{};  // when the pace was last thought over
+  double needed_lines_per_s_ = 0;
+  int64_t longest_every_ns_ = 0;
   size_t limits_half_;
 };
 

@@ -14,7 +14,7 @@ namespace limpet {
 namespace {
 
 // Large enough that a read costs nothing beside its lines, small enough to stay in the cache until they are parsed.
-constexpr size_t kReadBytes = size_t{1024} << 10;
+constexpr size_t kReadBytes = size_t{512} << 10;
 constexpr size_t kFlushBytes = size_t{256} << 10;
 constexpr int64_t kJumpNs = kHourNs;
 constexpr size_t kJumpsKept = 5;
