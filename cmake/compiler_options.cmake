@@ -17,6 +17,9 @@ endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
   # False alarms of g++ 12 inside fmt and std::string (GCC bugs 105329, 105651).
   target_compile_options(limpet_options INTERFACE -Wno-stringop-overflow -Wno-restrict)
+else()
+  # libstdc++ 12's std::stable_sort uses what C++17 deprecated; g++ is silent about system headers, clang is not about templates.
+  target_compile_options(limpet_options INTERFACE -Wno-deprecated-declarations)
 endif()
 if(LIMPET_WERROR)
   target_compile_options(limpet_options INTERFACE -Werror)
