@@ -26,6 +26,8 @@ struct Number {
     if (kind == ValueKind::kFloat) return f;
     return kind == ValueKind::kInt ? static_cast<double>(i) : static_cast<double>(u);
   }
+  // Any total order: by type, then by bits. Not by value.
+  bool operator<(const Number& o) const { return kind == o.kind ? u < o.u : kind < o.kind; }
   void add_to(DoubleDouble& sum) const {
     if (kind == ValueKind::kFloat) return sum.add(f);
     kind == ValueKind::kInt ? sum.add_int(i) : sum.add_uint(u);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <limits>
+#include <tuple>
 
 #include "window/functions/mean.h"
 
@@ -68,7 +69,7 @@ uint64_t* SeriesParts::find_or_add(uint64_t hash) {
   if (inner_ == FunctionKind::kMax) w[0] = word(-std::numeric_limits<double>::infinity());
   if (inner_ == FunctionKind::kRange)
     w[0] = word(std::numeric_limits<double>::infinity()), w[1] = word(-std::numeric_limits<double>::infinity());
-  if (inner_ == FunctionKind::kFirst) w[1] = static_cast<uint64_t>(INT64_MAX), w[2] = UINT64_MAX;
+  if (inner_ == FunctionKind::kFirst) w[0] = UINT64_MAX, w[1] = static_cast<uint64_t>(INT64_MAX), w[2] = UINT64_MAX;
   if (inner_ == FunctionKind::kLast) w[1] = static_cast<uint64_t>(INT64_MIN), w[2] = 0;
   if (size() > kUnindexedMax && size() * 2 > index_.size()) {
     index_.assign(std::bit_ceil(size() * 4), 0);
@@ -148,8 +149,9 @@ void SeriesParts::merge_record(uint64_t* w, const uint64_t* from) {
       break;
     }
     default: {
-      auto when = [](const uint64_t* r) { return std::pair(static_cast<int64_t>(r[1]), r[2]); };
-      if (inner_ == FunctionKind::kFirst ? when(from) < when(w) : when(w) <= when(from)) std::copy_n(from, 3, w);
+      // As in window/first_last.h: by time, arrival, and last by the bits of the value.
+      auto when = [](const uint64_t* r) { return std::tuple(static_cast<int64_t>(r[1]), r[2], r[0]); };
+      if (inner_ == FunctionKind::kFirst ? when(from) < when(w) : when(w) < when(from)) std::copy_n(from, 3, w);
     }
   }
 }

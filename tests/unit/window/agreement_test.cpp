@@ -138,6 +138,22 @@ TEST_CASE("the order of arrival leaves no trace in the bytes, where times differ
   }
 }
 
+TEST_CASE("two contributors whose samples share time and arrival merge alike from either side") {
+  auto rules = rule_with(quoted_list({"first", "last", "diff", "sum(first)", "sum(last)", "count(last)"}));
+  FieldProgram program(rules->rules()[0], "v");
+  std::vector<Value> values{1.0, 2.0, -3.0, int64_t{1}, uint64_t{1}, std::string("x"), std::string("y"), true, false};
+  for (const Value& x : values) {
+    for (const Value& y : values) {
+      Cells a, b, ab, ba;
+      a.add(program, sample_of(x, {5, 1}, 9));
+      b.add(program, sample_of(y, {5, 1}, 9));
+      for (const Cells* c : {&a, &b}) ab.merge(program, *c);
+      for (const Cells* c : {&b, &a}) ba.merge(program, *c);
+      CHECK(ab.encoded(program) == ba.encoded(program));
+    }
+  }
+}
+
 TEST_CASE("merging with what is empty changes nothing") {
   std::mt19937_64 r(10);
   auto rules = rule_with(quoted_list(every_function()));
