@@ -139,7 +139,7 @@ void add_check_command(CLI::App& app, int& exit_code) {
       ->expected(2)
       ->type_name("OLD NEW")
       ->excludes(files);
-  command->callback([arguments, &exit_code, command] {
+  command->callback([arguments, &exit_code] {
     if (!arguments->against.empty())
       exit_code = against(*arguments);
     else if (arguments->files.empty())

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "rules/rule_set.h"
 #include "window/cell.h"
 #include "window/counter.h"
 
