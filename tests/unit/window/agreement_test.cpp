@@ -12,10 +12,10 @@
 namespace limpet {
 namespace {
 
-std::string quoted_list(const std::vector<std::string>& functions) {
-  std::string out;
-  for (const std::string& f : functions) out += (out.empty() ? "\"" : ", \"") + f + '"';
-  return out;
+std::shared_ptr<const RuleSet> rule_for(const std::vector<std::string>& functions) {
+  LoadedRules loaded = load_rules({{"r.toml", rule_text(functions)}});
+  REQUIRE(loaded.ok());
+  return loaded.rules;
 }
 
 void check_buckets(const FunctionSpec& f, const FieldProgram& program, const Cells& cells, const Reference& wanted) {
@@ -67,7 +67,7 @@ Cells through_bytes(const FieldProgram& program, const Cells& cells) {
 TEST_CASE("every function agrees with the reference, however the samples are split, carried over and merged") {
   std::mt19937_64 r(7);
   for (int round = 0; round < 300; round++) {
-    auto rules = rule_with(quoted_list(random_functions(r, every_function())));
+    auto rules = rule_for(random_functions(r, every_function()));
     FieldProgram program(rules->rules()[0], "v");
     Cells whole, parts[4];
     Reference wanted;
@@ -100,7 +100,7 @@ TEST_CASE("every function agrees with the reference, however the samples are spl
 TEST_CASE("a function's value does not depend on which functions stand beside it") {
   std::mt19937_64 r(8);
   std::vector<std::string> pool = every_function();
-  auto rules = rule_with(quoted_list(pool));
+  auto rules = rule_for(pool);
   FieldProgram everything(rules->rules()[0], "v");
   Cells cells;
   std::vector<Sample> samples;
@@ -109,7 +109,7 @@ TEST_CASE("a function's value does not depend on which functions stand beside it
     cells.add(everything, samples.back());
   }
   for (const FunctionSpec& f : everything.functions) {
-    auto alone_rules = rule_with('"' + f.text + '"');
+    auto alone_rules = rule_for({f.text});
     FieldProgram alone(alone_rules->rules()[0], "v");
     Cells own;
     for (const Sample& s : samples) own.add(alone, s);
@@ -122,7 +122,7 @@ TEST_CASE("a function's value does not depend on which functions stand beside it
 TEST_CASE("the order of arrival leaves no trace in the bytes, where times differ and sums are exact") {
   std::mt19937_64 r(9);
   std::vector<std::string> pool = every_function();
-  auto rules = rule_with(quoted_list(pool));
+  auto rules = rule_for(pool);
   FieldProgram program(rules->rules()[0], "v");
   for (int round = 0; round < 40; round++) {
     std::vector<Sample> samples;
@@ -139,7 +139,7 @@ TEST_CASE("the order of arrival leaves no trace in the bytes, where times differ
 }
 
 TEST_CASE("two contributors whose samples share time and arrival merge alike from either side") {
-  auto rules = rule_with(quoted_list({"first", "last", "diff", "sum(first)", "sum(last)", "count(last)"}));
+  auto rules = rule_for({"first", "last", "diff", "sum(first)", "sum(last)", "count(last)"});
   FieldProgram program(rules->rules()[0], "v");
   std::vector<Value> values{1.0, 2.0, -3.0, int64_t{1}, uint64_t{1}, std::string("x"), std::string("y"), true, false};
   for (const Value& x : values) {
@@ -156,7 +156,7 @@ TEST_CASE("two contributors whose samples share time and arrival merge alike fro
 
 TEST_CASE("merging with what is empty changes nothing") {
   std::mt19937_64 r(10);
-  auto rules = rule_with(quoted_list(every_function()));
+  auto rules = rule_for(every_function());
   FieldProgram program(rules->rules()[0], "v");
   Cells cells, before, after;
   for (uint64_t i = 1; i <= 50; i++) cells.add(program, random_sample(r, i));

@@ -27,6 +27,13 @@ inline std::vector<std::string> every_function() {
   return all;
 }
 
+// A rules file that gives the field v these functions.
+inline std::string rule_text(const std::vector<std::string>& functions) {
+  std::string list;
+  for (const std::string& f : functions) list += (list.empty() ? "\"" : ", \"") + f + '"';
+  return "[[rule]]\nname = \"r\"\nperiod = \"1m\"\n[rule.fields]\nv = [" + list + "]\n";
+}
+
 // A sample from random bits: 64-bit words from `next`. Times collide often, so that ties are tried.
 template <typename Next>
 Sample random_sample(Next& next, uint64_t arrival) {
