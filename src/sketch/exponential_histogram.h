@@ -3,106 +3,109 @@
 // bit, negatives, zero. Sparse and never coarsened; merging adds counts, so the order of adds and merges leaves no
 // trace. (The layout of HdrHistogram and, but for the scale, of OpenTelemetry's exponential histogram.)
 //
-// While few buckets are in use they are a sorted list of 12 bytes each; later, pages of 64 counts. An add costs a few
-// ns once the power of two is known. One thread at a time.
+// Three forms, by the count alone, since most groups hold few numbers per pane: up to kHereMax numbers stand in the
+// object itself (32 bytes in all), up to kListMax in a list of 4 bytes each, more as counts in pages (see
+// exponential_pages.h). An add is some ns in each. One thread at a time.
 #pragma once
 
-#include <array>
 #include <bit>
-#include <cmath>
+#include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <vector>
 
 #include "base/codec.h"
+#include "sketch/exponential_pages.h"
 
 namespace limpet {
 
 class ExponentialHistogram {
  public:
-  ExponentialHistogram() = default;
-  ExponentialHistogram(const ExponentialHistogram& other) { *this = other; }
-  ExponentialHistogram(ExponentialHistogram&&) = default;
-  ExponentialHistogram& operator=(const ExponentialHistogram& other);
-  ExponentialHistogram& operator=(ExponentialHistogram&&) = default;
+  static constexpr size_t kHereMax = 6;
+  static constexpr size_t kListMax = 64;
 
-  // REQUIRES: v is finite.
-  void add(double v, uint64_t n = 1) {
-    count_ += n;
-    if (v == 0) return void(zero_ += n);
-    int32_t index = index_of(std::fabs(v));
-    int32_t key = v < 0 ? -index - 1 : index;
-    if (last_ < pages_.size() && pages_[last_]->page == page_of(key))
-      pages_[last_]->add(key, n, *this);
-    else
-      add_cold(key, n);
+  ExponentialHistogram() = default;
+  ExponentialHistogram(const ExponentialHistogram& other) { copy(other); }
+  ExponentialHistogram(ExponentialHistogram&& other) noexcept { take(other); }
+  ExponentialHistogram& operator=(const ExponentialHistogram& other) {
+    if (this != &other) release(), copy(other);
+    return *this;
   }
+  ExponentialHistogram& operator=(ExponentialHistogram&& other) noexcept {
+    if (this != &other) release(), take(other);
+    return *this;
+  }
+  ~ExponentialHistogram() { release(); }
+
+  // REQUIRES: v is finite. The numbers of all counts together are right below 2^64, where the count stops.
+  void add(double v, uint64_t n = 1) { add_key(key_of(v), n); }
   void merge(const ExponentialHistogram& other);
-  void clear() { *this = ExponentialHistogram(); }
+  void clear() { release(); }
 
   uint64_t count() const { return count_; }
   // The value of rank ceil(q n), q = numerator / denominator, of the numbers in rising order; the first at q = 0. 0 if
-  // there are none.
+  // there are none. REQUIRES: numerator <= denominator, denominator > 0.
   double quantile(uint64_t numerator, uint64_t denominator) const;
-  size_t bytes() const;
+  size_t bytes() const;  // allocated, without the object itself
   bool operator==(const ExponentialHistogram& other) const;
 
   void encode(Writer& out) const;  // FORMAT.md
-  bool decode(Reader& in);         // false: malformed
+  bool decode(Reader& in);         // false: malformed; the histogram is then empty
 
  private:
-  static constexpr int32_t kBuckets = 64;            // a power of two
-  static constexpr int32_t kLowestExponent = -1074;  // of the least subnormal
-  static constexpr int32_t kIndexes = 2098 * kBuckets;
-  static constexpr size_t kFewMax = 32;
-
-  // A bucket's key rises with the numbers in it: its index, or -index - 1 for negative numbers. Page p holds the keys
-  // [64 p, 64 p + 64).
-  static int32_t page_of(int32_t key) { return key >> 6; }
-  struct Page {
-    int32_t page = 0;
-    std::array<uint32_t, kBuckets> counts{};
-    void add(int32_t key, uint64_t n, ExponentialHistogram& owner) {
-      uint32_t& low = counts[static_cast<size_t>(key & 63)];
-      uint64_t sum = low + n;
-      low = static_cast<uint32_t>(sum);
-      if (sum >> 32) [[unlikely]]
-        owner.carry(key, sum >> 32);
-    }
-  };
-  struct Few {
-    int32_t key;
-    uint64_t count;
-  };
-  struct Carry {  // counts beyond 32 bits
-    int32_t key;
-    uint64_t high;
-  };
-
-  // Of a positive number: (exponent - kLowestExponent) * 64 + the 6 bits behind its leading one.
-  static int32_t index_of(double v) {
+  // A bucket's key rises with the numbers in it: 0 for zero, index + 1 for positive, -(index + 1) for negative ones.
+  // The index of a positive number: (exponent + 1074) * 64 + the 6 bits behind its leading one.
+  static int32_t key_of(double v) {
     auto bits = std::bit_cast<uint64_t>(v);
-    auto exponent = static_cast<int32_t>(bits >> 52);
-    if (exponent > 0) return (exponent - 1023 - kLowestExponent) * kBuckets + static_cast<int32_t>((bits >> 46) & 63);
-    int leading = 63 - std::countl_zero(bits);  // subnormal: bits * 2^-1074
-    uint64_t rest = bits - (uint64_t{1} << leading);
-    return leading * kBuckets + static_cast<int32_t>(leading >= 6 ? rest >> (leading - 6) : rest << (6 - leading));
+    uint64_t magnitude = bits & ~(uint64_t{1} << 63);
+    int32_t place;
+    if (magnitude >> 52) [[likely]]
+      place = static_cast<int32_t>(magnitude >> 46) + kNormals;
+    else
+      place = place_of_subnormal(magnitude);
+    return v < 0 ? -place : place;
   }
+  static constexpr int32_t kNormals = (1074 - 1023) * 64 + 1;
+  static int32_t place_of_subnormal(uint64_t magnitude);
   static double middle_of(int32_t key);
 
-  void add_cold(int32_t key, uint64_t n);
-  void add_to_page(int32_t key, uint64_t n);
-  void carry(int32_t key, uint64_t high);
-  uint64_t high_of(int32_t key) const;
-  template <typename F>
-  void for_each(F f) const;  // f(key, count) in order; stops when it returns true
+  void add_key(int32_t key, uint64_t n) {
+    if (count_ > kListMax) {
+      raise_count(n);
+      heap_.pages->add(key, n);
+    } else if (n == 1 && count_ < kHereMax) {
+      here_[count_++] = key;
+    } else {
+      add_to_list(key, n);
+    }
+  }
+  // The form hangs on the count, so it must not wrap, whatever counts were decoded and merged.
+  void raise_count(uint64_t n) {
+    if (__builtin_add_overflow(count_, n, &count_)) [[unlikely]]
+      count_ = UINT64_MAX;
+  }
+  void add_to_list(int32_t key, uint64_t n);
+  void grow_list(size_t capacity);
+  void to_pages();
+  const int32_t* keys() const { return count_ <= kHereMax ? here_ : heap_.list; }
 
-  std::vector<Few> few_;                      // by key; empty once there are pages
-  std::vector<std::unique_ptr<Page>> pages_;  // by page
-  std::vector<Carry> carries_;                // by key
-  uint32_t last_ = 0;                         // the page that was used last
-  uint64_t zero_ = 0;
+  void copy(const ExponentialHistogram& other);  // REQUIRES: this is empty, in these two
+  void take(ExponentialHistogram& other);
+  void release();
+  template <typename F>
+  void for_each(F f) const;  // f(key, count) in order of key
+
+  struct Heap {
+    union {
+      int32_t* list;  // count_ keys in order of arrival, room for `capacity`
+      ExponentialPages* pages;
+    };
+    uint32_t capacity;
+  };
+  union {
+    int32_t here_[kHereMax];  // count_ <= kHereMax: count_ keys in order of arrival
+    Heap heap_;
+  };
   uint64_t count_ = 0;
 };
+static_assert(sizeof(ExponentialHistogram) == 32);
 
 }  // namespace limpet
