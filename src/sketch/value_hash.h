@@ -6,8 +6,10 @@
 #include <cmath>
 #include <cstdint>
 #include <string_view>
+#include <variant>
 
 #include "base/hash.h"
+#include "base/value.h"
 
 namespace limpet {
 
@@ -29,5 +31,9 @@ inline uint64_t hash_of(double v) {
 }
 inline uint64_t hash_of(bool v) { return value_hash_detail::hash_words(3, v); }
 inline uint64_t hash_of(std::string_view v) { return hash64(v, 4); }
+inline uint64_t hash_of(const char* v) { return hash_of(std::string_view(v)); }  // which would else be a bool
+inline uint64_t hash_of_value(const Value& v) {
+  return std::visit([](const auto& kind) { return hash_of(kind); }, v);
+}
 
 }  // namespace limpet
