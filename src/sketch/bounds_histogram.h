@@ -3,7 +3,7 @@
 // kept.
 #pragma once
 
-#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -16,8 +16,9 @@ class BoundsHistogram {
   // REQUIRES: `bounds` rise, and are the same in every call on this object and on those merged into it.
   void add(const std::vector<double>& bounds, double v, uint64_t n = 1) {
     if (counts_.empty()) counts_.resize(bounds.size() + 1);
-    counts_[static_cast<size_t>(std::lower_bound(bounds.begin(), bounds.end(), v) - bounds.begin())] += n;
+    counts_[bucket_of(bounds, v)] += n;
   }
+  // REQUIRES: the same bounds.
   void merge(const BoundsHistogram& other) {
     if (counts_.size() < other.counts_.size()) counts_.resize(other.counts_.size());
     for (size_t i = 0; i < other.counts_.size(); i++) counts_[i] += other.counts_[i];
@@ -44,6 +45,20 @@ class BoundsHistogram {
 
  private:
   static constexpr uint8_t kVersion = 1;
+
+  // How many bounds lie below v, without a branch that depends on it.
+  static size_t bucket_of(const std::vector<double>& bounds, double v) {
+    const double* at = bounds.data();
+    size_t n = bounds.size();
+    if (n == 0) return 0;
+    while (n > 1) {
+      size_t half = n / 2;
+      at += static_cast<size_t>(at[half - 1] < v) * half;
+      n -= half;
+    }
+    return static_cast<size_t>(at - bounds.data()) + static_cast<size_t>(*at < v);
+  }
+
   std::vector<uint64_t> counts_;
 };
 

@@ -44,10 +44,14 @@ struct DoubleDouble {
   }
   void add_product(double a, double b) { add(product(a, b)); }
 
-  // a * b, exactly but for under- and overflow.
+  // a * b, exactly as long as the product is finite and its low half no subnormal (from about 1e-290).
   static DoubleDouble product(double a, double b) {
     double p = a * b;
-    if (!std::isfinite(p) || std::fabs(a) > kSplitMax || std::fabs(b) > kSplitMax) return {p, 0};
+    if (!std::isfinite(p)) return {p, 0};
+    if (std::fabs(a) > kSplitMax) [[unlikely]]
+      return scaled(product(a * kDown, b), kUp);
+    if (std::fabs(b) > kSplitMax) [[unlikely]]
+      return scaled(product(a, b * kDown), kUp);
     double ah, al, bh, bl;
     split(a, ah, al);
     split(b, bh, bl);
@@ -78,18 +82,24 @@ struct DoubleDouble {
   bool operator==(const DoubleDouble&) const = default;
 
   void encode(Writer& out) const { out.f64(hi), out.f64(lo); }
-  bool decode(Reader& in) { return hi = in.f64(), lo = in.f64(), in.ok(); }
+  // False: malformed, or no sum that adding gives: the low half must vanish beside the high one.
+  bool decode(Reader& in) {
+    hi = in.f64(), lo = in.f64();
+    return in.ok() && (std::isfinite(hi) ? hi + lo == hi : lo == 0);
+  }
 
  private:
   static constexpr int64_t kExact = int64_t{1} << 53;
   static constexpr double kSplitter = 134217729.0;  // 2^27 + 1
-  static constexpr double kSplitMax = 6.6e299;      // beyond it splitting would overflow
+  static constexpr double kSplitMax = 0x1p995;      // beyond it splitting would overflow
+  static constexpr double kDown = 0x1p-60, kUp = 0x1p60;
 
   static void split(double v, double& high, double& low) {
     double c = kSplitter * v;
     high = c - (c - v);
     low = v - high;
   }
+  static DoubleDouble scaled(const DoubleDouble& v, double power) { return {v.hi * power, v.lo * power}; }
   void renormalize(double s, double rest) {
     hi = s + rest;
     lo = std::isfinite(hi) ? rest - (hi - s) : 0;
