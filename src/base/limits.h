@@ -15,7 +15,8 @@ inline constexpr size_t kResultBytesMax = 60 * 1024;
 // Tags and fields of a line. Counter: lines bad `too_many_tags`, `too_many_fields`.
 inline constexpr size_t kTagsMax = 1024;
 inline constexpr size_t kFieldsMax = 65536;
-// Input series remembered at once, bounded for memory (about 100 bytes each). Counter: samples dropped `limit`.
+// Input series remembered at once, bounded for memory (about 100 bytes each). Lines of further ones are decided anew
+// each time: nothing is lost, but they cost as much as a first sight. Gauge: `series`.
 inline constexpr size_t kSeriesMax = 20'000'000;
 // Rules of all files together. A file with more is refused with an error.
 inline constexpr size_t kRulesMax = 100'000;

@@ -2,6 +2,7 @@
 // group's panes.
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "base/limits.h"
 #include "engine/impl.h"
@@ -58,6 +59,8 @@ struct Merged {
   CoreCell core;
   WideCell wide;
 };
+
+int64_t due_since(const RuleEpoch& epoch) { return epoch.freezes.empty() ? INT64_MAX : epoch.freezes.front().due_ns; }
 
 bool is_finite(const Value& value) {
   const double* f = std::get_if<double>(&value);
@@ -165,6 +168,9 @@ void Engine::Impl::render(Group& group, const Freeze& freeze, int64_t window) {
   LineWriter line(out, tag.empty() ? std::string_view(group.prefix()) : std::string_view(tagged), stamp);
   std::string bucket_lines;
   size_t buckets = 0;
+  // A template without {field} may give two input fields one name: the first in order of names wins.
+  bool unnamed = rule.field_name.find("{field}") == std::string::npos;
+  std::set<std::string> written;
   for (uint16_t index : group.by_name()) {
     const Group::Slot& slot = group.slot(index);
     Merged merged;
@@ -176,6 +182,7 @@ void Engine::Impl::render(Group& group, const Freeze& freeze, int64_t window) {
       const FunctionSpec& function = program.functions[f];
       if (function.kind == FunctionKind::kHistogram || function.kind == FunctionKind::kHistogramBounds) {
         for_each_bucket(function, program, field, [&](std::string_view le, uint64_t count) {
+          if (unnamed && !written.insert(contest_key(program.names[f], le)).second) return void(counts.collisions++);
           if (contest.taken(program.names[f], le)) return void(counts.collisions++);
           std::string with_le = group.prefix_with(le, tag);
           LineWriter bucket(bucket_lines, with_le, stamp);
@@ -188,7 +195,7 @@ void Engine::Impl::render(Group& group, const Freeze& freeze, int64_t window) {
       if (!value) continue;
       if (!is_finite(*value))
         counts.not_finite++;
-      else if (contest.taken(program.names[f], {}))
+      else if ((unnamed && !written.insert(program.names[f]).second) || contest.taken(program.names[f], {}))
         counts.collisions++;
       else
         line.field(program.names[f], *value);
@@ -230,10 +237,13 @@ size_t Engine::Impl::scan_some(RuleEpoch& epoch, size_t lines_max) {
 
 size_t Engine::Impl::emit(size_t lines_max) {
   size_t lines = 0;
-  for (RuleEpoch* epoch : epochs) {
-    if (epoch->scan_left == 0) continue;
-    lines += scan_some(*epoch, lines_max == SIZE_MAX ? SIZE_MAX : lines_max - lines);
-    if (lines >= lines_max) break;
+  while (lines < lines_max) {  // what has been due longest goes first
+    RuleEpoch* next = nullptr;
+    for (RuleEpoch* epoch : epochs)
+      if (epoch->scan_left > 0 && (!next || due_since(*epoch) < due_since(*next))) next = epoch;
+    if (!next) break;
+    lines += scan_some(*next, lines_max == SIZE_MAX ? SIZE_MAX : lines_max - lines);
+    if (lines_max != SIZE_MAX && next->scan_left > 0) break;
   }
   return lines;
 }

@@ -19,7 +19,9 @@ Engine::Impl::Impl(EngineOptions options_, Log& log_)
     : options(std::move(options_)),
       log(log_),
       series(table_seed(this, options.started)),
-      undecided({}, {}, options.dialect) {}
+      undecided({}, {}, options.dialect) {
+  uncached.decision = &undecided;
+}
 
 Engine::Impl::~Impl() {
   for (auto& state : states)
@@ -54,6 +56,7 @@ EngineGauges Engine::Impl::gauges() const {
   EngineGauges g;
   g.series = series.size();
   g.state_bytes = series.bytes() + pool.bytes();
+  for (const auto& state : states) g.counters += state->counters.size();
   for (const RuleEpoch* epoch : epochs) {
     g.groups += epoch->active_groups;
     g.groups_held += epoch->groups.size();

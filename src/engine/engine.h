@@ -19,6 +19,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/time.h"
 #include "engine/ledger.h"
@@ -39,10 +40,11 @@ enum class ClockSource : uint8_t {
 struct EngineOptions {
   Dialect dialect = Dialect::kTelegraf;
   ClockSource clock = ClockSource::kCaller;
-  std::string pod = "limpet";  // value of the tag limpet_overflow
-  std::string incarnation;     // value of the tag limpet_incomplete
-  WallTime started;            // kCaller: windows that began before are incomplete
-  bool interleave = false;     // written-back lines go into results() too, in the order of things (replay --all)
+  std::string pod = "limpet";              // value of the tag limpet_overflow
+  std::string incarnation;                 // value of the tag limpet_incomplete
+  WallTime started;                        // kCaller: windows that began before are incomplete
+  size_t series_max = limits::kSeriesMax;  // remembered at once
+  bool interleave = false;  // written-back lines go into results() too, in the order of things (replay --all)
 };
 
 struct Block {
@@ -73,6 +75,7 @@ struct EngineGauges {
   uint64_t series = 0;
   uint64_t groups = 0;
   uint64_t groups_held = 0;     // with those that have no samples just now
+  uint64_t counters = 0;        // series whose last value is kept, of all rules
   uint64_t state_bytes = 0;     // an estimate of all memory held for series and groups
   uint64_t frozen_groups = 0;   // at most this many groups still wait to be rendered
   int64_t emission_lag_ns = 0;  // how long the oldest frozen window that is not written out has been due

@@ -60,6 +60,7 @@ Series* Engine::Impl::see(const HeadHash* raw, const Head& head, std::string_vie
   std::string usual = usual_spelling(head, options.dialect);
   HeadHash by_identity = usual.empty() ? series.hash_identity(identity) : series.hash_raw(usual.data(), usual.size());
   Series* found = series.find(by_identity);
+  if (!found && series.size() >= options.series_max) return see_uncached(head, hash64(identity));
   if (!found) {
     found = series.add(by_identity);
     found->hash = hash64(identity);
@@ -68,6 +69,14 @@ Series* Engine::Impl::see(const HeadHash* raw, const Head& head, std::string_vie
   if (raw && raw_bytes != usual && !series.find(*raw)) series.link(*raw, found);
   if (found->decision == &undecided) decide(*found, head);
   return found;
+}
+
+// The table is full: the line's series lives until the next such line.
+Series* Engine::Impl::see_uncached(const Head& head, uint64_t hash) {
+  release(uncached);
+  uncached.hash = hash;
+  decide(uncached, head);
+  return &uncached;
 }
 
 void Engine::Impl::decide(Series& of, const Head& head) {
@@ -168,10 +177,12 @@ void Engine::Impl::release(Series& of) {
 
 // The rules in force changed: every series is decided again at its next line.
 void Engine::Impl::undecide_all() {
-  series.for_each([&](Series& s) {
+  auto undecide = [&](Series& s) {
     release(s);
     s.decision = &undecided;
-  });
+  };
+  series.for_each(undecide);
+  undecide(uncached);
   decisions.clear();
 }
 

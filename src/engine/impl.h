@@ -85,6 +85,7 @@ struct Engine::Impl {
   // first_sight.cpp
   Series* see(const Line& line);  // null: odd
   Series* see(const HeadHash* raw, const Head& head, std::string_view raw_bytes);
+  Series* see_uncached(const Head& head, uint64_t hash);
   void decide(Series& series, const Head& head);
   void resolve(Series& series, const Head& head);
   void resolve(Series& series, const Line& line);
@@ -169,6 +170,7 @@ struct Engine::Impl {
   std::vector<RuleEpoch*> epochs;  // all, in order of rules, older definitions first
 
   SeriesTable series;
+  Series uncached;  // the last one that found no place in the table
   std::unordered_map<std::string, std::unique_ptr<Decision>> decisions;
   Decision undecided;
   PanePool pool;

@@ -2,13 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <unordered_map>
 
+#include "base/limits.h"
 #include "lineproto/text.h"
 
 namespace limpet {
 namespace {
 
 constexpr size_t kShownMax = 40;
+constexpr size_t kFewFields = 32;
 
 bool is_separator(char c, Dialect dialect) {
   return c == ' ' || (dialect == Dialect::kTelegraf && (c == '\t' || c == '\v' || c == '\f'));
@@ -36,14 +39,17 @@ class Parser {
     if (done() || !is_separator(at(), dialect_)) return fail(BadLine::kField, "expected a blank and a field");
     skip_separators();
     if (done()) return fail(BadLine::kField, "expected a field");
+    std::unordered_map<std::string, size_t> known;  // key -> index in out, once there are many
     do {
       std::pair<std::string, Value> field;
       if (!field_key(field.first) || !value(field.second)) return false;
-      auto known = std::find_if(out.begin(), out.end(), [&](const auto& f) { return f.first == field.first; });
-      if (known == out.end())
-        out.push_back(std::move(field));
-      else
-        known->second = std::move(field.second);
+      size_t index = find_field(out, known, field.first);
+      if (index < out.size()) {
+        out[index].second = std::move(field.second);
+        continue;
+      }
+      if (out.size() >= limits::kFieldsMax) return fail(BadLine::kTooMany, "expected no more fields");
+      out.push_back(std::move(field));
     } while (accept(','));
     return true;
   }
@@ -84,6 +90,18 @@ class Parser {
     else
       error.text += ", got \"" + std::string(line_.substr(pos_, kShownMax)) + "\"";
     return false;
+  }
+
+  // Few fields are compared one by one; many are found by hash, so that a long line costs no more than its length.
+  static size_t find_field(const std::vector<std::pair<std::string, Value>>& fields,
+                           std::unordered_map<std::string, size_t>& known, const std::string& key) {
+    if (fields.size() < kFewFields) {
+      auto same = [&](const auto& f) { return f.first == key; };
+      return static_cast<size_t>(std::find_if(fields.begin(), fields.end(), same) - fields.begin());
+    }
+    for (size_t i = known.size(); i < fields.size(); i++) known.emplace(fields[i].first, i);
+    auto it = known.find(key);
+    return it == known.end() ? fields.size() : it->second;
   }
 
   bool measurement(std::string& out) {

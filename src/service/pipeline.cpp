@@ -192,7 +192,7 @@ void Pipeline::update_pace(MonoTime now) {
   had_pending_ = pending;
   if (begins) {
     EngineGauges size = engine_.gauges();
-    memory_.note(size.series + size.groups_held);
+    memory_.note(size.series + size.groups_held + size.counters);
   }
   if (stopping_ || pacer_.lines_per_s() == 0 || !pending) return;
   if (begins) {

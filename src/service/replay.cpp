@@ -246,7 +246,7 @@ void Replay::note_size() {
   EngineGauges gauges = engine_.gauges();
   summary_.series = std::max(summary_.series, gauges.series);
   summary_.groups = std::max(summary_.groups, gauges.groups);
-  memory_.note(gauges.series + gauges.groups_held);
+  memory_.note(gauges.series + gauges.groups_held + gauges.counters);
 }
 
 void Replay::finish() {

@@ -208,4 +208,26 @@ TEST_CASE("timestamps of other precision, and absent ones, are written back in n
   CHECK(none.engine.written_back() == "zzz,a=1  v=1,s=\"a b\" 3000000000\nzzz v=2 5000000000\n");
 }
 
+TEST_CASE("more series than the table holds: slower, nothing lost") {
+  std::string text;
+  for (int64_t i = 0; i < 3000; i++)
+    text += "cpu,pod=p" + std::to_string(i % 97) + ",env=e" + std::to_string(i % 3) + " v=" + std::to_string(i) + " " +
+            std::to_string(1763640000'000000000 + i * 10'000'000) + "\n";
+  EngineOptions small = TestEngine::replay();
+  small.series_max = 10;
+  TestEngine few(kRules, small), all(kRules);
+  few.feed(text), all.feed(text);
+  CHECK(few.engine.gauges().series == 10);
+  CHECK(few.finish() == all.finish());
+  CHECK(few.engine.ledger().to_json() == all.engine.ledger().to_json());
+}
+
+TEST_CASE("two fields of one rule that give one result name: one of them is written") {
+  TestEngine e(
+      "[[rule]]\nname = \"r\"\nperiod = \"1s\"\nfield_name = \"{function}\"\n[rule.fields]\n\"*\" = [\"sum\"]\n");
+  e.feed("m a=1,b=2 1000000000\n");
+  CHECK(e.finish() == "m sum=1 2000000000\n");
+  CHECK(e.engine.ledger().rules.at("r").collisions == 1);
+}
+
 }  // namespace limpet

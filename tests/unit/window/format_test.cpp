@@ -1,6 +1,8 @@
 // The worked examples of src/window/FORMAT.md, byte for byte.
 #include <doctest/doctest.h>
 
+#include <limits>
+
 #include "tests/unit/window/one_field.h"
 
 namespace limpet {
@@ -39,6 +41,17 @@ TEST_CASE("format: a cell with the last value of one series") {
                                                    "0000000000000040"
                                                    "0a00000000000000"
                                                    "0300000000000000");
+}
+
+TEST_CASE("format: what overflowed and what is at the ends of the doubles is carried as it is") {
+  for (auto [x, y] : {std::pair(1e308, 1e308), {-1e308, -1.7976931348623157e308}, {5e-324, -5e-324}, {1e200, 3.0}}) {
+    OneField f(R"x("sum", "stddev", "p50", "mean(sum)", "last", "diff")x");
+    f.with({x, y, std::numeric_limits<int64_t>::min(), std::numeric_limits<uint64_t>::max()});
+    std::string bytes = f.cells().encoded(f.program());
+    Cells back;
+    REQUIRE(back.decode(f.program(), bytes));
+    CHECK(back.encoded(f.program()) == bytes);
+  }
 }
 
 TEST_CASE("format: a record of a newer version is refused") {
