@@ -26,6 +26,12 @@ int32_t nth_key(const int32_t* keys, size_t n, size_t rank) {
   return *nth;
 }
 
+// Below 2^6 units of 2^-1074, the buckets between the units hold no number.
+bool holds_numbers(int64_t place) {
+  int64_t index = place >= 0 ? place : -place - 1, exponent = index / kBuckets;
+  return exponent >= 6 || index % (kBuckets >> exponent) == 0;
+}
+
 }  // namespace
 
 int32_t ExponentialHistogram::place_of_subnormal(uint64_t magnitude) {
@@ -35,8 +41,8 @@ int32_t ExponentialHistogram::place_of_subnormal(uint64_t magnitude) {
   return leading * kBuckets + static_cast<int32_t>(leading >= 6 ? rest >> (leading - 6) : rest << (6 - leading)) + 1;
 }
 
-// 2ab / (a + b) of the bucket [a, b): equally far, in proportion, from both ends. Among subnormals a bucket may hold a
-// single number, which rounding must not leave.
+// 2ab / (a + b) of the bucket [a, b): equally far, in proportion, from both ends. Subnormals are multiples of 2^-1074,
+// and so are the low ends of their buckets.
 double ExponentialHistogram::middle_of(int32_t key) {
   if (key == 0) return 0;
   int32_t index = std::abs(key) - 1;
@@ -44,12 +50,8 @@ double ExponentialHistogram::middle_of(int32_t key) {
   double low = kBuckets + index % kBuckets, high = low + 1;
   double middle = 2 * low * high / (low + high);
   constexpr int32_t kSubnormals = 52;
-  double v;
-  if (exponent >= kSubnormals)
-    v = std::ldexp(middle, exponent + kLowestExponent - 6);
-  else
-    v = std::ldexp(std::max(std::floor(std::ldexp(middle, exponent - 6)), std::ceil(std::ldexp(low, exponent - 6))),
-                   kLowestExponent);
+  double v = exponent >= kSubnormals ? std::ldexp(middle, exponent + kLowestExponent - 6)
+                                     : std::ldexp(std::floor(std::ldexp(middle, exponent - 6)), kLowestExponent);
   return key < 0 ? -v : v;
 }
 
@@ -188,7 +190,7 @@ bool ExponentialHistogram::decode(Reader& in) {
     uint64_t step = in.varint(), n = in.varint();
     if (step == 0 || n == 0 || step > 2 * uint64_t{kIndexes} || n > UINT64_MAX - count_) return fail();
     place += static_cast<int64_t>(step);
-    if (place >= kIndexes) return fail();
+    if (place >= kIndexes || !holds_numbers(place)) return fail();
     add_key(static_cast<int32_t>(place >= 0 ? place + 1 : place), n);
   }
   return in.ok() || fail();

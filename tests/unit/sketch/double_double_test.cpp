@@ -75,6 +75,9 @@ TEST_CASE("double-double: what cancels leaves the small part") {
   DoubleDouble sum;
   for (double v : {1e30, 1.0, -1e30, 1e-10}) sum.add(v);
   CHECK(sum.value() == 1.0 + 1e-10);
+  DoubleDouble merged{1, 0x1p-60};
+  merged.add(DoubleDouble{-1, 0x1p-115});
+  CHECK(merged == DoubleDouble{0x1p-60, 0x1p-115});
 }
 
 TEST_CASE("double-double: sums of integers are exact far beyond 2^53") {

@@ -199,6 +199,12 @@ TEST_CASE("exponential histogram: encoding") {
   CHECK_FALSE(decodes(h, "01 01 ffffffffffffffffff01"));            // more buckets than bytes
   CHECK_FALSE(decodes(h, "01 ffffffffffffffffff01 01 81b20c 02"));  // the sum of counts exceeds 64 bits
   CHECK(h.count() == 0);
+  // The key of 2^-1074 is 0; 1.5 * 2^-1074, key 32, is no double; that of 3 * 2^-1074 is 96.
+  CHECK(decodes(h, "01 00 01 819908 01"));
+  CHECK(h.quantile(1, 1) == 5e-324);
+  CHECK_FALSE(decodes(h, "01 00 01 a19908 01"));
+  CHECK(decodes(h, "01 00 01 e19908 01"));
+  CHECK(h.quantile(1, 1) == 3 * 5e-324);
 }
 
 }  // namespace limpet::testing

@@ -76,7 +76,7 @@ TEST_CASE("HyperLogLog: the standard error is at most 2 % at every cardinality, 
 
 TEST_CASE("HyperLogLog: cardinalities up to 10^18, by drawn registers") {
   Random r(2);
-  for (double n : {1e4, 1e5, 1e7, 1e9, 1e12, 1e15, 1e17, 1e18}) {
+  for (double n : {1e4, 1e5, 1e7, 1e9, 1e12, 1e15, 1e17, 1e18, 4e18}) {
     Errors errors;
     for (int run = 0; run < 40; run++) errors.add(drawn(n, r).estimate(), n);
     INFO(n << ": standard error " << errors.standard() << ", mean " << errors.mean());
