@@ -40,12 +40,12 @@ std::string run(const std::string& lines) {
   engine.emit(SIZE_MAX);
   if (!engine.ledger().balances()) std::abort();
   // Which groups come first is no promise: a bad line may have made its series known, or not.
-  std::multiset<std::string> lines;
+  std::multiset<std::string> sorted;
   const std::string& all = engine.results();
   for (size_t at = 0, end; at < all.size(); at = end + 1)
-    lines.insert(all.substr(at, (end = std::min(all.find('\n', at), all.size())) - at));
+    sorted.insert(all.substr(at, (end = std::min(all.find('\n', at), all.size())) - at));
   std::string out;
-  for (const std::string& line : lines) out += line + "\n";
+  for (const std::string& line : sorted) out += line + "\n";
   return out + engine.ledger().to_json();
 }
 
