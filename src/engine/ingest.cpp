@@ -14,13 +14,14 @@ namespace {
 constexpr size_t kBatch = 32;
 constexpr size_t kErrorTextMax = 256;
 
-bool begins_oddly(char c) { return c <= ' ' || c == '#'; }
+bool begins_oddly(char c) { return static_cast<unsigned char>(c) <= ' ' || c == '#'; }
 
-// The first blank that no backslash precedes, or the '\n'. Whether that is really where the head ends, the parser says
-// at first sight.
+// The first blank that no backslash precedes, or what leaves in doubt where the head ends: a control character (tabs
+// separate, too, in Telegraf's dialect) or a backslash that may be escaped itself. Of any other head the parser says
+// the same, or that it is bad.
 const char* find_head_end(const char* p, const char* end) {
-  const char* q = find_either(p, end, ' ', '\n');
-  while (q < end && *q == ' ' && q > p && q[-1] == '\\') q = find_either(q + 1, end, ' ', '\n');
+  const char* q = find_blank(p, end);
+  while (q < end && *q == ' ' && q > p && q[-1] == '\\' && !(q - p > 1 && q[-2] == '\\')) q = find_blank(q + 1, end);
   return q;
 }
 
@@ -73,8 +74,8 @@ void Engine::Impl::ingest_tail(const Block& block, std::string_view text, Ingest
   result.consumed = block.text.size();
 }
 
-// The next lines, up to a batch. Where a head ends and where a line ends is guessed from blanks and newlines; of a
-// series seen before the guess is right, since the parser confirmed it then.
+// The next lines, up to a batch. Where a head ends is known from its first plain blank, and where the line ends from the
+// next newline, unless there is a quote in between.
 size_t Engine::Impl::split(const char*& p, const char* end, Line* lines) {
   size_t count = 0;
   for (; count < kBatch && p < end; count++) {
@@ -85,7 +86,7 @@ size_t Engine::Impl::split(const char*& p, const char* end, Line* lines) {
     line.head_end = line.odd ? end : find_head_end(p, end);
     if (!line.odd) {
       if (line.head_end >= end) break;
-      line.odd = *line.head_end == '\n';
+      line.odd = *line.head_end != ' ' || line.head_end[-1] == '\\';
     }
     line.end = line.odd ? find_odd_end(p, end, options.dialect) : find_end(line, end);
     if (!line.end) break;

@@ -53,6 +53,22 @@ inline const char* find_either(const char* p, const char* end, char a, char b) {
   return end;
 }
 
+// The first blank or control character at or behind p. REQUIRES: as for find_either.
+inline const char* find_blank(const char* p, const char* end) {
+#if defined(__SSE2__)
+  const __m128i blank = _mm_set1_epi8(' ');
+  for (; p < end; p += 16) {
+    __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    int mask = _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(v, blank), v));
+    if (mask) return p + std::countr_zero(static_cast<unsigned>(mask));
+  }
+#else
+  for (; p < end; p++)
+    if (static_cast<unsigned char>(*p) <= ' ') return p;
+#endif
+  return end;
+}
+
 inline bool is_digit(char c) { return static_cast<unsigned char>(c - '0') < 10; }
 
 // True if all 8 bytes are digits; `eight_digits` then reads them (first byte most significant).
