@@ -1,0 +1,25 @@
+// Assignments and reports as bytes, as ASSIGNMENT_FORMAT.md says. Pure: files are io/assignment_directory.h's matter.
+#pragma once
+
+#include <expected>
+#include <string>
+#include <string_view>
+
+#include "sharding/assignment.h"
+#include "sharding/report.h"
+
+namespace limpet {
+
+inline constexpr size_t kAssignmentBytesMax = size_t{64} << 20;  // a million slices
+inline constexpr size_t kReportBytesMax = size_t{16} << 20;
+
+// The header and the body, each with its newline. The same assignment gives the same bytes. REQUIRES: check(a) is ok.
+std::string encode(const Assignment& assignment);
+// Verifies header, checksum, generation and structure (check_structure of invariants.h). The error says for people what
+// is wrong and where, as "line 2: slices.low[7]: expected more than ...".
+std::expected<Assignment, std::string> decode_assignment(std::string_view file);
+
+std::string encode(const PodReport& report);
+std::expected<PodReport, std::string> decode_report(std::string_view file);
+
+}  // namespace limpet
