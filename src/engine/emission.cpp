@@ -134,24 +134,27 @@ void Engine::Impl::settle(Group& group) {
       const Freeze freeze = epoch.freezes[i];
       if (freeze.number <= group.written) continue;
       if (freeze.correction) {
+        std::erase_if(group.to_correct, [&](int64_t window) { return !owns(group, window); });
         for (int64_t window : group.to_correct) render(group, freeze, window);
         epoch.state.ledger.corrected += group.to_correct.size();
         group.to_correct.clear();
-      } else if (holds_samples(group, freeze.window)) {
+      } else if (holds_samples(group, freeze.window) && owns(group, freeze.window)) {
         render(group, freeze, freeze.window);
       }
     }
     group.written = epoch.freeze_number;
   }
-  free_panes(epoch, group);
+  if (group.owned_as_of != ownership_number) look_up_owner(group);
+  bool given_up = group.tenure && group.tenure->empty();
+  free_panes(epoch, group, given_up ? INT64_MAX : epoch.keep_from_pane);
 }
 
 void Engine::Impl::render(Group& group, const Freeze& freeze, int64_t window) {
   RuleEpoch& epoch = group.epoch;
   const Rule& rule = *epoch.rule;
   RuleLedger& counts = epoch.state.ledger;
-  bool incomplete = freeze.cut_short ||
-                    (options.clock == ClockSource::kCaller && epoch.windows.begin_ns(window) < options.started.ns);
+  bool incomplete = freeze.cut_short || (options.clock == ClockSource::kCaller &&
+                                         epoch.windows.begin_ns(window) < held_since_ns(group, window));
   if (incomplete) {
     counts.incomplete++;
     note_incomplete(epoch);

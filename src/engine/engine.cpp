@@ -21,6 +21,7 @@ Engine::Impl::Impl(EngineOptions options_, Log& log_)
       series(table_seed(this, options.started)),
       undecided({}, {}, options.dialect) {
   uncached.decision = &undecided;
+  if (options.shared) ownership = std::make_shared<Ownership>(), ownership_number = 1;
 }
 
 Engine::Impl::~Impl() {
@@ -101,6 +102,7 @@ void Engine::count_shed(uint64_t lines) {
 void Engine::advance(WallTime now) {
   if (impl_->options.clock == ClockSource::kCaller || now.ns > impl_->clock_ns) impl_->set_clock(now.ns);
   if (impl_->sweep_due) impl_->sweep();
+  impl_->count_slices();
   impl_->retire_epochs();
 }
 

@@ -25,6 +25,8 @@
 #include "engine/ledger.h"
 #include "lineproto/parse.h"
 #include "rules/rule_set.h"
+#include "sharding/hot_keys.h"
+#include "sharding/ownership.h"
 
 namespace limpet {
 
@@ -44,6 +46,7 @@ struct EngineOptions {
   std::string incarnation;                 // value of the tag limpet_incomplete
   WallTime started;                        // kCaller: windows that began before are incomplete
   size_t series_max = limits::kSeriesMax;  // remembered at once
+  bool shared = false;                     // keys are shared with other pods: nothing is owned before set_ownership()
   bool interleave = false;  // written-back lines go into results() too, in the order of things (replay --all)
 };
 
@@ -81,6 +84,16 @@ struct EngineGauges {
   int64_t emission_lag_ns = 0;  // how long the oldest frozen window that is not written out has been due
 };
 
+struct SliceWork {
+  uint64_t samples = 0;  // aggregated
+  uint64_t cost = 0;     // of aggregating them, in units of no meaning but to each other
+};
+
+struct SliceState {
+  uint64_t groups = 0;
+  uint64_t bytes = 0;
+};
+
 class Engine {
  public:
   Engine(EngineOptions options, Log& log);
@@ -93,6 +106,20 @@ class Engine {
   std::vector<PlannedChange> set_rules(std::shared_ptr<const RuleSet> rules, WallTime now);
 
   IngestResult ingest(const Block& block, WallTime now);
+  // Which keys are this pod's from now on. What it gave up is finished (windows that began before the cutover) and then
+  // freed. REQUIRES: EngineOptions::shared.
+  void set_ownership(std::shared_ptr<const Ownership> ownership, WallTime now);
+  // As of the last clock: windows of slices that this pod gave up may still have to be emitted.
+  bool finishing() const;
+  // The work done for each slice since the ownership in force came.
+  const std::vector<SliceWork>& slice_work() const;
+  // What each slice held when it was last counted; counted a little at each call of advance().
+  const std::vector<SliceState>& slice_state() const;
+  // The keys with the most samples of late, hottest first: estimates (sharding/hot_keys.h).
+  std::vector<HotKeys::Entry> hot_keys() const;
+  // Forgets a part of what hot_keys() counted, so that it follows the present.
+  void age_hot_keys();
+
   // A line that the caller had to give up before it could be ingested; counts as read and bad.
   void count_bad(BadLine bad);
   // `lines` lines that were to be written back and were dropped since stdout was stuck: moved from written_back to

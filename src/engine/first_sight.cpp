@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "engine/impl.h"
 #include "lineproto/format.h"
+#include "sharding/key.h"
 
 namespace limpet {
 namespace {
@@ -82,6 +83,7 @@ Series* Engine::Impl::see_uncached(const Head& head, uint64_t hash) {
 void Engine::Impl::decide(Series& of, const Head& head) {
   of.decision = &decision_for(head);
   of.last_seen_s = static_cast<uint32_t>(clock_ns / kSecondNs);
+  if (ownership) of.line_key = line_key(head.name, head.tags);
   resolve(of, head);
 }
 
@@ -100,6 +102,7 @@ void Engine::Impl::resolve(Series& of, const Head& head) {
     tags.insert(tags.end(), take.epoch->rule->tags.begin(), take.epoch->rule->tags.end());
     std::sort(tags.begin(), tags.end());
     Group& group = group_for(*take.epoch, *take.space, tags);
+    if (ownership && !group.keyed) take_key(group, *take.epoch, head);
     group.series++;
     of.group(of.resolved) = &group;
   }

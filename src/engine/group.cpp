@@ -37,10 +37,10 @@ Group::Group(RuleEpoch& epoch_, FieldSpace& space_, const std::vector<Tag>& tags
     : epoch(epoch_), space(space_), hash(hash_) {
   append_measurement(prefix_, space.measurement);
   le_at_ = incomplete_at_ = static_cast<uint32_t>(prefix_.size());
-  for (const auto& [key, value] : tags) {
-    append_tag(prefix_, key, value);
-    if (key < kLeTag) le_at_ = static_cast<uint32_t>(prefix_.size());
-    if (key < kIncompleteTag) incomplete_at_ = static_cast<uint32_t>(prefix_.size());
+  for (const auto& [name, value] : tags) {
+    append_tag(prefix_, name, value);
+    if (name < kLeTag) le_at_ = static_cast<uint32_t>(prefix_.size());
+    if (name < kIncompleteTag) incomplete_at_ = static_cast<uint32_t>(prefix_.size());
   }
   prefix_.shrink_to_fit();
 }

@@ -10,6 +10,7 @@
 
 #include "engine/pane.h"
 #include "lineproto/point.h"
+#include "sharding/ownership.h"
 #include "window/program.h"
 
 namespace limpet {
@@ -58,6 +59,15 @@ class Group {
   uint32_t changed = 0;    // number of the checkpoint in which it last changed
   bool overflow = false;   // the one that others fold into
   bool contested = false;  // another rule writes the same series
+
+  // Where keys are shared with other pods (ownership.cpp). `tenure` is as of the ownership of that number. A sample
+  // whose time is in [owned_from_ns, owned_to_ns) is this pod's with all its windows.
+  bool keyed = false;
+  uint32_t owned_as_of = 0;
+  uint32_t slice = 0;
+  uint64_t key = 0;
+  const Tenure* tenure = nullptr;
+  int64_t owned_from_ns = INT64_MIN, owned_to_ns = INT64_MAX;
 
   // The slot of a field, kNoSlot if the group has not seen it yet.
   uint16_t slot_of(uint32_t id) const {

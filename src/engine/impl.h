@@ -2,6 +2,7 @@
 //   ingest.cpp       bytes -> lines -> samples -> panes: the hot path
 //   first_sight.cpp  series -> decision -> groups, at first sight and after a reload
 //   windows.cpp      which windows a sample counts in; freezing; what is kept how long
+//   ownership.cpp    which of it is this pod's, where keys are shared with other pods
 //   emission.cpp     frozen windows -> result lines
 //   reload.cpp       rules -> rules in force
 #pragma once
@@ -40,6 +41,9 @@ struct TakeLine {
   double lateness_s = 0;  // grace that the line would have needed to be in all its windows
   uint64_t samples = 0;
   bool folded = false;
+  bool all_late = false;  // by the clock, whoever owns its windows
+  enum class Part : uint8_t { kOwned, kStart, kNone };
+  Part part = Part::kOwned;  // kStart: of no window of its own; a counter takes it as a starting value
 };
 
 // What happens to the line itself.
@@ -76,8 +80,8 @@ struct Engine::Impl {
   void apply_samples(Series& series, int64_t time_ns, LineFate& fate);
   bool apply_target(Series& series, const Target& target, TakeLine& take, Sample& sample);
   void count_step(Series& series, const Target& target, TakeLine& take, Sample& sample);
-  void finish_line(const LineFate& fate, const Line& line, const Block& block, const char* fields_end, int64_t time_ns,
-                   bool has_time);
+  void finish_line(const Series& series, const LineFate& fate, const Line& line, const Block& block,
+                   const char* fields_end, int64_t time_ns, bool has_time);
   void write_back(const Line& line, const Block& block, const char* fields_end, int64_t time_ns, bool has_time);
   void note_bad(IngestResult& result, const Line& line, ParseError error);
   void to_sample(const ScannedValue& value, Sample& sample);
@@ -115,9 +119,21 @@ struct Engine::Impl {
   void freeze(RuleEpoch& epoch, int64_t window, bool cut_short);
   void freeze_corrections(RuleEpoch& epoch);
   void begin_scan(RuleEpoch& epoch);
-  void free_panes(RuleEpoch& epoch, Group& group);
+  void free_panes(RuleEpoch& epoch, Group& group, int64_t from_pane);
   void stop(StopMode mode);
   void retire_epochs();
+
+  // ownership.cpp
+  void set_ownership(std::shared_ptr<const Ownership> next);
+  void look_up_owner(Group& group) const;
+  void take_key(Group& group, const RuleEpoch& epoch, const Head& head) const;
+  void place_partly(RuleEpoch& epoch, TakeLine& take);
+  bool owns(Group& group, int64_t window) const;
+  int64_t held_since_ns(const Group& group, int64_t window) const;
+  bool owns_line(const Series& series, int64_t time_ns) const;
+  void count_work(const TakeLine& take, const FieldProgram& program);
+  void count_slices();
+  bool finishing() const;
 
   // emission.cpp
   size_t emit(size_t lines_max);
@@ -184,6 +200,15 @@ struct Engine::Impl {
   std::string scratch;
   std::vector<RuleEpoch*> matched;
   std::vector<uint32_t> matched_indexes;
+
+  // Null: keys are not shared. The number rises with each.
+  std::shared_ptr<const Ownership> ownership;
+  uint32_t ownership_number = 0;
+  std::vector<SliceWork> slice_work;
+  std::vector<SliceState> slice_state, slice_state_so_far;
+  size_t counted_epochs = 0, counted_groups = 0;
+  int64_t slices_counted_ns = INT64_MIN;
+  HotKeys hot_keys;
 
   Contests contests;
   std::string scratch_results;  // of rules in preview

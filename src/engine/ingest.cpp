@@ -74,8 +74,8 @@ void Engine::Impl::ingest_tail(const Block& block, std::string_view text, Ingest
   result.consumed = block.text.size();
 }
 
-// The next lines, up to a batch. Where a head ends is known from its first plain blank, and where the line ends from the
-// next newline, unless there is a quote in between.
+// The next lines, up to a batch. Where a head ends is known from its first plain blank, and where the line ends from
+// the next newline, unless there is a quote in between.
 size_t Engine::Impl::split(const char*& p, const char* end, Line* lines) {
   size_t count = 0;
   for (; count < kBatch && p < end; count++) {
@@ -174,7 +174,7 @@ void Engine::Impl::apply_line(const Line& line, const Block& block, IngestResult
   ledger.lines.read++;
   LineFate fate;
   apply_samples(*found, time_ns, fate);
-  finish_line(fate, line, block, fields_end, time_ns, has_time);
+  finish_line(*found, fate, line, block, fields_end, time_ns, has_time);
 }
 
 // Whatever the fast path would not judge: the full parser does.
@@ -236,7 +236,7 @@ void Engine::Impl::apply_odd_line(const Line& line, const Block& block, IngestRe
   if (has_time)
     while (fields_end > line.begin && (is_digit(fields_end[-1]) || fields_end[-1] == '-')) fields_end--;
   while (fields_end > line.begin && (fields_end[-1] == ' ' || fields_end[-1] == '\t')) fields_end--;
-  finish_line(fate, line, block, fields_end, time_ns, has_time);
+  finish_line(*found, fate, line, block, fields_end, time_ns, has_time);
 }
 
 void Engine::Impl::note_bad(IngestResult& result, const Line& line, ParseError error) {
@@ -318,7 +318,7 @@ void Engine::Impl::apply_samples(Series& from, int64_t time_ns, LineFate& fate) 
         place(epoch, from.group(target.take), time_ns, take);
         if (take.status != TakeLine::Status::kOutside && !epoch.preview()) {
           fate.taken = true;
-          if (take.status != TakeLine::Status::kLate) fate.all_late = false;
+          if (!take.all_late) fate.all_late = false;
           fate.pass_late |= epoch.rule->late == LatePolicy::kPass;
           if (epoch.rule->drop_original && !fate.dropped) fate.dropped = true, fate.dropper = &epoch;
         }
@@ -326,7 +326,11 @@ void Engine::Impl::apply_samples(Series& from, int64_t time_ns, LineFate& fate) 
       if (take.status != TakeLine::Status::kOutside) {
         seen = true;
         take.samples++;
-        if (take.status == TakeLine::Status::kOpen) {
+        if (take.part != TakeLine::Part::kOwned) {
+          if (!aggregated) why = Drop::kUnowned;
+          if (take.part == TakeLine::Part::kStart && target.program->has_counter && sample.is_number())
+            count_step(from, target, take, sample);
+        } else if (take.status == TakeLine::Status::kOpen) {
           if (apply_target(from, target, take, sample))
             aggregated = true;
           else if (!aggregated)
@@ -339,7 +343,7 @@ void Engine::Impl::apply_samples(Series& from, int64_t time_ns, LineFate& fate) 
         RuleLedger& counts = epoch.state.ledger;
         counts.seen += seen;
         if (aggregated)
-          counts.aggregated++;
+          counts.aggregated++, count_work(take, *target.program);
         else if (seen)
           counts.dropped[static_cast<size_t>(why)]++;
         seen = aggregated = false;
@@ -361,7 +365,9 @@ void Engine::Impl::count_step(Series& from, const Target& target, TakeLine& take
   RuleEpoch& epoch = take.group->epoch;
   uint64_t key = 0;
   CounterEntry& entry = counter_for(from, target, epoch.state, key);
-  sample.step = step_counter(epoch.state, *epoch.rule, entry, key, sample.number, sample.time_ns, clock_ns, arrival);
+  sample.step = step_counter(
+      epoch.state, *epoch.rule, entry, key, sample.number, sample.time_ns, clock_ns, arrival,
+      take.group->tenure && !take.group->tenure->empty() ? take.group->tenure->intervals().back().since_ns : INT64_MIN);
 }
 
 // True if a function took it.
@@ -393,8 +399,9 @@ bool Engine::Impl::apply_target(Series& from, const Target& target, TakeLine& ta
   return add_sample(program, core, program.wide() ? &take.pane->wide(slot.line + 1) : nullptr, sample);
 }
 
-void Engine::Impl::finish_line(const LineFate& fate, const Line& line, const Block& block, const char* fields_end,
-                               int64_t time_ns, bool has_time) {
+void Engine::Impl::finish_line(const Series& from, const LineFate& fate, const Line& line, const Block& block,
+                               const char* fields_end, int64_t time_ns, bool has_time) {
+  if (ownership && !owns_line(from, time_ns)) return void(ledger.lines.unowned++);
   if (fate.dropped && !(fate.all_late && fate.pass_late)) {
     ledger.lines.original_dropped++;
     fate.dropper->state.ledger.unused_fields += unused_fields;

@@ -103,8 +103,10 @@ struct RuleState {
 inline constexpr int64_t kFreedCountersKeptNs = 24 * kHourNs;
 
 // How a sample of a counter steps. Finds out first samples, idle series that came back, and samples out of order.
+// `held_since_ns`: since when this process has the group; what it knows from before that is only a starting value, and
+// a series that is new to it is none that began to count.
 CounterStep step_counter(RuleState& state, const Rule& rule, CounterEntry& entry, uint64_t key, Number value,
-                         int64_t time_ns, int64_t clock_ns, uint64_t arrival);
+                         int64_t time_ns, int64_t clock_ns, uint64_t arrival, int64_t held_since_ns);
 uint64_t counter_key(uint64_t series_hash, std::string_view field);
 
 }  // namespace limpet

@@ -24,6 +24,7 @@ struct Series {
   Group* first_group = nullptr;                          // of take 0
   std::unique_ptr<Group*[]> more_groups;                 // of takes 1, 2, ...
   std::unique_ptr<std::vector<CounterEntry*>> counters;  // by Target::counter, null until needed
+  uint64_t line_key = 0;                                 // decides who writes its lines back, where keys are shared
 
   Group*& group(size_t take) { return take == 0 ? first_group : more_groups[take - 1]; }
 };

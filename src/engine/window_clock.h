@@ -52,6 +52,7 @@ class WindowClock {
     keep_ns_ = rule.late == LatePolicy::kCorrect ? std::max(rule.late_limit_ns, rule.grace_ns) : rule.grace_ns;
   }
   int64_t every_ns() const { return every_ns_; }
+  int64_t kept_ns() const { return keep_ns_; }  // how long after its end a window may still be emitted
   int64_t panes() const { return panes_; }
   int64_t pane_of(int64_t time_ns) const { return floor_div(time_ns, every_ns_); }
   int64_t end_ns(int64_t window) const { return scaled(window, 0); }  // saturating, as all times here

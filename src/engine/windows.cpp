@@ -99,14 +99,14 @@ void Engine::Impl::begin_scan(RuleEpoch& epoch) {
     epoch.next_free_ns = epoch.next_correction_ns;  // kept for the corrections to come
 }
 
-void Engine::Impl::free_panes(RuleEpoch& epoch, Group& group) {
-  if (group.panes().empty() || group.panes().front()->number >= epoch.keep_from_pane) return;
+void Engine::Impl::free_panes(RuleEpoch& epoch, Group& group, int64_t from_pane) {
+  if (group.panes().empty() || group.panes().front()->number >= from_pane) return;
   for (const Pane* pane : group.panes()) {
-    if (pane->number >= epoch.keep_from_pane) break;
+    if (pane->number >= from_pane) break;
     auto it = epoch.pane_groups.find(pane->number);
     if (--it->second == 0) epoch.pane_groups.erase(it);
   }
-  group.drop_panes_before(epoch.keep_from_pane, pool);
+  group.drop_panes_before(from_pane, pool);
   if (!group.active() && !group.overflow) epoch.active_groups--;
 }
 
@@ -130,7 +130,10 @@ void Engine::Impl::place(RuleEpoch& epoch, Group* group, int64_t time_ns, TakeLi
   RuleState& state = epoch.state;
   if (!state.watching) state.watching = true, state.watch_began_ns = clock_ns;
   if (!place_surely(epoch, time_ns, take)) place_with_care(epoch, time_ns, take);
-  if (take.status != TakeLine::Status::kOpen) return;
+  take.all_late = take.status == TakeLine::Status::kLate;
+  if (group->owned_as_of != ownership_number) look_up_owner(*group);
+  if (time_ns < group->owned_from_ns || time_ns >= group->owned_to_ns) place_partly(epoch, take);
+  if (take.status != TakeLine::Status::kOpen || take.part != TakeLine::Part::kOwned) return;
   enter(epoch, take);
   if (take.missed > 0 && epoch.rule->late == LatePolicy::kCorrect) mark_corrections(epoch, *take.group, take);
 }
@@ -180,7 +183,7 @@ void Engine::Impl::mark_corrections(RuleEpoch& epoch, Group& group, const TakeLi
   bool any = false;
   int64_t last = std::min(take.pane_number + w.panes(), w.last_window());
   for (int64_t k = std::max(take.pane_number + 1, w.first_window()); k <= last; k++) {
-    if (w.open(k, clock_ns)) continue;
+    if (w.open(k, clock_ns) || !owns(group, k)) continue;
     if (!is_correctable(epoch, k)) {
       epoch.state.ledger.uncorrectable++;
       continue;

@@ -23,6 +23,15 @@ uint64_t key_of(const Rule& rule, std::string_view input_measurement, const std:
   return hash64(key_bytes(rule, input_measurement, tags));
 }
 
+uint64_t line_key(std::string_view measurement, const std::vector<Tag>& tags) {
+  std::string bytes(measurement);
+  for (const auto& [name, value] : tags) {
+    bytes += '\0';
+    bytes.append(name).append("=").append(value);
+  }
+  return hash64(bytes);
+}
+
 std::string key_text(uint64_t key) { return fmt::format("{:016x}", key); }
 
 }  // namespace limpet

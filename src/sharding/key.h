@@ -20,6 +20,8 @@ namespace limpet {
 // The bytes that are hashed. `tags`: of the line, sorted by name.
 std::string key_bytes(const Rule& rule, std::string_view input_measurement, const std::vector<Tag>& tags);
 uint64_t key_of(const Rule& rule, std::string_view input_measurement, const std::vector<Tag>& tags);
+// The key of a line as such, which decides who writes it back: of its measurement and all its tags (sorted by name).
+uint64_t line_key(std::string_view measurement, const std::vector<Tag>& tags);
 // 16 lower-case hexadecimal digits, as files and messages write keys.
 std::string key_text(uint64_t key);
 

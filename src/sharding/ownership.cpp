@@ -1,0 +1,140 @@
+#include "sharding/ownership.h"
+
+#include <algorithm>
+#include <map>
+
+namespace limpet {
+namespace {
+
+// Windows are at most so long; moves before that are no matter any more.
+constexpr int64_t kMovesKeptNs = 24 * kHourNs;
+
+// Cutover 0: nobody had it before.
+int64_t cutover_ns(int64_t cutover_s) { return cutover_s == 0 ? Interval::kBegin : cutover_s * kSecondNs; }
+int64_t cutover_ns(const Move& move) { return cutover_ns(move.cutover_s); }
+
+bool same_move(const Move& a, const Move& b) {
+  return a.low == b.low && a.high == b.high && a.cutover_s == b.cutover_s && a.from == b.from && a.to == b.to;
+}
+
+// Whether [low, high) of the move holds the key.
+bool covers(const Move& move, uint64_t key) { return key >= move.low && (move.high == 0 || key < move.high); }
+
+}  // namespace
+
+const Tenure Ownership::nothing_;
+
+const Interval* Tenure::interval_of(int64_t begin_ns, int64_t end_ns) const {
+  // The latest: where a pod came back before a window it had begun was over, the window is of the earlier time only.
+  for (auto it = intervals_.rbegin(); it != intervals_.rend(); ++it)
+    if (it->owns_window(begin_ns, end_ns)) return &*it;
+  return nullptr;
+}
+
+bool Tenure::owns_line(int64_t time_ns) const {
+  return std::any_of(intervals_.begin(), intervals_.end(), [&](const Interval& i) { return i.owns_line(time_ns); });
+}
+
+void OwnershipTracker::remember_moves(const Assignment& assignment, WallTime now) {
+  for (const Move& move : assignment.moved) {
+    if (move.from != pod_ && move.to != pod_) continue;
+    auto same = [&](const Move& known) { return same_move(known, move); };
+    if (std::none_of(moves_.begin(), moves_.end(), same)) moves_.push_back(move);
+  }
+  std::erase_if(moves_, [&](const Move& m) { return now.ns - m.cutover_s * kSecondNs > kMovesKeptNs; });
+  std::stable_sort(moves_.begin(), moves_.end(), [](const Move& a, const Move& b) {
+    return a.cutover_s != b.cutover_s ? a.cutover_s < b.cutover_s : a.at_s < b.at_s;
+  });
+}
+
+// Since when this process has had what it has: since it first saw this interval.
+int64_t OwnershipTracker::since_of(uint64_t low, int64_t from_ns, bool after_death, WallTime now) const {
+  if (!last_) return now.ns;
+  for (const Interval& known : last_->tenure_of(low).intervals())
+    if (known.from_ns == from_ns && known.after_death == after_death) return known.since_ns;
+  return now.ns;
+}
+
+// `moves`: of the range, to or from this pod, in order of time.
+Tenure OwnershipTracker::tenure_of(const std::vector<const Move*>& moves, bool owned_now, int64_t cutover, uint64_t low,
+                                   WallTime now) const {
+  std::vector<Interval> intervals;
+  bool open = false;
+  auto begin = [&](int64_t from_ns, bool after_death) {
+    intervals.push_back({from_ns, Interval::kEnd, since_of(low, from_ns, after_death, now), after_death});
+    open = true;
+  };
+  auto end = [&](const Move& move) {
+    intervals.back().to_ns = cutover_ns(move);
+    open = false;
+    // Declared dead: nothing of it is this pod's any more. And what ended before it began never was.
+    if (move.cause == MoveCause::kDeath || intervals.back().to_ns <= intervals.back().from_ns) intervals.pop_back();
+  };
+  for (const Move* move : moves) {
+    if (move->from == pod_) {
+      // How it came is longer ago than the file remembers.
+      if (!open) begin(Interval::kBegin, false);
+      end(*move);
+    }
+    if (move->to == pod_ && !open) begin(cutover_ns(*move), move->cause == MoveCause::kDeath && !move->from.empty());
+  }
+  if (owned_now && !open) begin(cutover, false);
+  if (!owned_now && open) {
+    // It went, in a generation whose moves were not seen.
+    intervals.back().to_ns = cutover;
+    if (cutover <= intervals.back().from_ns) intervals.pop_back();
+  }
+  return Tenure(std::move(intervals));
+}
+
+std::shared_ptr<const Ownership> OwnershipTracker::adopt(const Assignment& assignment, WallTime now) {
+  remember_moves(assignment, now);
+  auto next = std::make_shared<Ownership>();
+  const Slices& slices = assignment.slices;
+  int32_t me = assignment.find_pod(pod_);
+  next->generation_ = assignment.generation;
+  next->slice_low_ = slices.low;
+  next->concerns_.assign(slices.size(), false);
+
+  std::vector<uint64_t> borders = slices.low;
+  for (const Move& move : moves_) {
+    borders.push_back(move.low);
+    if (move.high != 0) borders.push_back(move.high);
+  }
+  std::sort(borders.begin(), borders.end());
+  borders.erase(std::unique(borders.begin(), borders.end()), borders.end());
+  std::multimap<uint64_t, const Move*> starting;
+  for (const Move& move : moves_) starting.emplace(move.low, &move);
+  auto next_start = starting.begin();
+  std::vector<const Move*> active;
+  next->tenures_.emplace_back();  // 0: nothing
+  size_t slice = 0;
+  for (uint64_t low : borders) {
+    if (slice + 1 < slices.size() && low >= slices.low[slice + 1]) slice++;
+    std::erase_if(active, [&](const Move* move) { return !covers(*move, low); });
+    for (; next_start != starting.end() && next_start->first <= low; ++next_start) active.push_back(next_start->second);
+    // By time, as moves_ is.
+    std::sort(active.begin(), active.end());
+    bool owned_now = me != kNoPod && slices.owner[slice] == static_cast<uint32_t>(me);
+    uint32_t tenure = 0;
+    if (owned_now || !active.empty()) {
+      Tenure found = tenure_of(active, owned_now, cutover_ns(slices.cutover_s[slice]), low, now);
+      if (!found.empty()) {
+        if (found.intervals().back().to_ns != Interval::kEnd)
+          next->last_given_up_ns_ = std::max(next->last_given_up_ns_, found.intervals().back().to_ns);
+        if (!(found == next->tenures_.back())) next->tenures_.push_back(std::move(found));
+        tenure = static_cast<uint32_t>(next->tenures_.size() - 1);
+        next->concerns_[slice] = true;
+      }
+    }
+    if (low == slices.low[slice] && owned_now) next->owned_++;
+    next->low_.push_back(low);
+    next->slice_.push_back(static_cast<uint32_t>(slice));
+    next->tenure_.push_back(tenure);
+  }
+  next->index_ = SliceIndex(next->low_);
+  last_ = next;
+  return next;
+}
+
+}  // namespace limpet

@@ -1,0 +1,116 @@
+// What one pod makes of the assignment: for each key the times whose windows are its own. A move without state (design:
+// "Moves without state") cuts time, not state: a window belongs to the owner at its start, so the former owner goes on
+// with the windows that began before the cutover, and the new one has those that begin at or after it.
+//
+// OwnershipTracker turns one adopted assignment after another into Ownerships. It compares what the file says with what
+// it knows: generations may be missed, since the file names the moves of the last hour.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/time.h"
+#include "sharding/assignment.h"
+#include "sharding/slice_index.h"
+
+namespace limpet {
+
+// A time in which a pod owned a key without a break. Times are Unix nanoseconds.
+struct Interval {
+  static constexpr int64_t kBegin = std::numeric_limits<int64_t>::min(), kEnd = std::numeric_limits<int64_t>::max();
+
+  int64_t from_ns = kBegin;   // cutover by which it came; kBegin: nobody had it before
+  int64_t to_ns = kEnd;       // cutover by which it went; kEnd: it is still this pod's
+  int64_t since_ns = kBegin;  // when this process adopted it: of windows that began before it has a part at most
+  // The former owner died: its windows in progress at `from_ns` are emitted by this pod, with what it has of them.
+  bool after_death = false;
+
+  // REQUIRES: begin_ns < end_ns.
+  bool owns_window(int64_t begin_ns, int64_t end_ns) const {
+    return begin_ns < to_ns && (after_death ? end_ns > from_ns : begin_ns >= from_ns);
+  }
+  // A line of that time is this pod's to write back.
+  bool owns_line(int64_t time_ns) const { return time_ns < to_ns && (after_death || time_ns >= from_ns); }
+  bool operator==(const Interval&) const = default;
+};
+
+// All times of one pod with a key, in order, without overlap. Empty: nothing of it was ever its own, or is any more.
+class Tenure {
+ public:
+  Tenure() = default;
+  explicit Tenure(std::vector<Interval> intervals) : intervals_(std::move(intervals)) {}
+
+  bool empty() const { return intervals_.empty(); }
+  // Owns it now, as far as is known.
+  bool current() const { return !empty() && intervals_.back().to_ns == Interval::kEnd; }
+  bool owns_window(int64_t begin_ns, int64_t end_ns) const { return interval_of(begin_ns, end_ns) != nullptr; }
+  bool owns_line(int64_t time_ns) const;
+  // The interval to which a window belongs, or null.
+  const Interval* interval_of(int64_t begin_ns, int64_t end_ns) const;
+  const std::vector<Interval>& intervals() const { return intervals_; }
+  bool operator==(const Tenure&) const = default;
+
+ private:
+  std::vector<Interval> intervals_;
+};
+
+// One pod's view of one generation. Immutable, any thread.
+class Ownership {
+ public:
+  // Owns nothing: before the first assignment, or without the right to one.
+  Ownership() = default;
+
+  uint64_t generation() const { return generation_; }
+  // O(1) for evenly spread slices. The reference lives as long as the Ownership.
+  const Tenure& tenure_of(uint64_t key) const { return low_.empty() ? nothing_ : tenures_[tenure_[index_.find(key)]]; }
+  // The slice of the assignment that holds the key, counted from 0. REQUIRES: slices() > 0.
+  uint32_t slice_of(uint64_t key) const { return slice_[index_.find(key)]; }
+  size_t slices() const { return slice_low_.size(); }
+  uint64_t slice_low(size_t slice) const { return slice_low_[slice]; }
+  // This pod owns the slice, or has owned a part of it and may still have windows to finish.
+  bool concerns(size_t slice) const { return concerns_[slice]; }
+  size_t owned() const { return owned_; }  // slices that are this pod's now
+  // The latest cutover by which something went: when windows that began before it are done, nothing is left to finish.
+  int64_t last_given_up_ns() const { return last_given_up_ns_; }
+
+ private:
+  friend class OwnershipTracker;
+
+  static const Tenure nothing_;
+  uint64_t generation_ = 0;
+  // The key space in ranges of one slice and one tenure each.
+  std::vector<uint64_t> low_;
+  std::vector<uint32_t> slice_, tenure_;
+  std::vector<Tenure> tenures_;
+  SliceIndex index_;
+  std::vector<uint64_t> slice_low_;
+  std::vector<bool> concerns_;
+  size_t owned_ = 0;
+  int64_t last_given_up_ns_ = Interval::kBegin;
+};
+
+class OwnershipTracker {
+ public:
+  explicit OwnershipTracker(std::string pod) : pod_(std::move(pod)) {}
+
+  // `now`: since when this process aggregates what it just got. O((slices + moves) log).
+  // REQUIRES: check_structure(assignment) is empty; the generation is above that of the last call.
+  std::shared_ptr<const Ownership> adopt(const Assignment& assignment, WallTime now);
+
+ private:
+  struct Range;
+  void remember_moves(const Assignment& assignment, WallTime now);
+  Tenure tenure_of(const std::vector<const Move*>& moves, bool owned_now, int64_t cutover_ns, uint64_t low,
+                   WallTime now) const;
+  int64_t since_of(uint64_t low, int64_t from_ns, bool after_death, WallTime now) const;
+
+  const std::string pod_;
+  std::vector<Move> moves_;  // to or from this pod, by cutover; those of a day
+  std::shared_ptr<const Ownership> last_;
+};
+
+}  // namespace limpet
