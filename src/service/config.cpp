@@ -34,9 +34,18 @@ constexpr ConfigKey kKeys[] = {
      "Write metrics about itself as lines that often, as in 10s; default off"},
     {"log_level", Kind::kText, "WORD", "error, warn, info or debug; default info"},
     {"stats_file", Kind::kText, "FILE", "Write the ledger there as JSON at the end"},
+    {"assignment.directory", Kind::kText, "DIRECTORY", "Share the work: where the sharder keeps assignment.json"},
+    {"assignment.unowned", Kind::kText, "WORD", "What becomes of lines that are other pods': drop; no default"},
+    {"assignment.pod", Kind::kText, "NAME", "The same as `pod`: by this name slices are assigned"},
+    {"assignment.zone", Kind::kText, "NAME", "Failure domain; a standby is placed in another one"},
+    {"assignment.host", Kind::kText, "NAME", "The machine it runs on; default the host's name"},
+    {"assignment.revision", Kind::kText, "NAME",
+     "Of the deployment, as a pod-template-hash: tells a roll is under way"},
+    {"assignment.weight", Kind::kNumber, "NUMBER", "Share of the load, relative to other pods; default 1"},
 };
 // Tables of later versions. Running without them would lose or double data, so it does not.
-constexpr std::string_view kLaterTables[] = {"assignment", "state"};
+constexpr std::string_view kLaterTables[] = {"state"};
+constexpr std::string_view kTables[] = {"listen", "assignment"};
 
 struct Place {
   std::string file;
@@ -47,6 +56,7 @@ struct Place {
 struct Setting {
   std::vector<std::string> texts;
   int64_t integer = 0;
+  double number = 0;
   bool boolean = false;
   int64_t duration_ns = 0;
   std::vector<Place> places;  // of each text; of the value
@@ -75,8 +85,14 @@ class Loader {
     return {path_, static_cast<int>(region.begin.line), static_cast<int>(region.begin.column)};
   }
 
+  void note_assignment(const Place& place);
+  void apply_assignment(const ConfigKey& key, const Setting& setting, const Place& place);
+  void finish_assignment();
+
   LoadedConfig result_;
   std::string path_;
+  Place assignment_place_;
+  bool unowned_set_ = false;
   std::vector<std::pair<Endpoint, Place>> exposed_;  // listeners that others could reach
 };
 
@@ -109,6 +125,8 @@ std::string_view expected_form(Kind kind) {
       return "must be a string in quotes or an array of them, as in [\"a\", \"b\"]";
     case Kind::kInteger:
       return "must be a whole number without quotes";
+    case Kind::kNumber:
+      return "must be a number without quotes";
     case Kind::kBoolean:
       return "must be true or false, without quotes";
     case Kind::kDuration:
@@ -136,10 +154,12 @@ void Loader::read_table(const toml::table& table, const std::string& prefix) {
     } else if (prefix.empty() && std::ranges::count(kLaterTables, key.str())) {
       error(place_of(key.source()), fmt::format("[{}] is not supported by this version of Limpet: leave it out", name));
       result_.pass_everything = true;
-    } else if (name == "listen" && node.is_table()) {
-      read_table(*node.as_table(), "listen.");
-    } else if (name == "listen") {
-      error(place_of(key.source()), "\"listen\" must be a table: [listen]");
+    } else if (prefix.empty() && std::ranges::count(kTables, key.str())) {
+      if (!node.is_table())
+        error(place_of(key.source()), fmt::format("\"{0}\" must be a table: [{0}]", name));
+      else
+        read_table(*node.as_table(), name + ".");
+      if (name == "assignment") note_assignment(place_of(key.source()));
     } else {
       std::string hint = did_you_mean(key.str(), names_below(prefix));
       if (name == "rule")
@@ -166,6 +186,10 @@ void Loader::read_value(const ConfigKey& key, const toml::node& node) {
     auto integer = node.value_exact<int64_t>();
     if (!integer) return wrong();
     setting.integer = *integer;
+  } else if (key.kind == Kind::kNumber) {
+    auto number = node.value<double>();
+    if (!number || !node.is_number()) return wrong();
+    setting.number = *number;
   } else if (key.kind == Kind::kBoolean) {
     auto boolean = node.value_exact<bool>();
     if (!boolean) return wrong();
@@ -197,6 +221,10 @@ void Loader::read_flag(const Flag& flag) {
     auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), setting.integer);
     if (failed != std::errc() || end != text.data() + text.size())
       return error(place, fmt::format("\"{}\" is no whole number", text));
+  } else if (key->kind == Kind::kNumber) {
+    auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), setting.number);
+    if (failed != std::errc() || end != text.data() + text.size())
+      return error(place, fmt::format("\"{}\" is no number", text));
   } else if (key->kind == Kind::kBoolean) {
     if (!text.empty() && text != "true" && text != "false") return error(place, "must be true or false");
     setting.boolean = text != "false";
@@ -244,7 +272,7 @@ void Loader::apply(const ConfigKey& key, const Setting& setting) {
     endpoints(setting, c.sockets, parse_socket_endpoint);
   else if (key.name == "listen.insecure")
     c.insecure = setting.boolean;
-  else if (key.name == "pod")
+  else if (key.name == "pod" || key.name == "assignment.pod")
     c.pod = setting.texts.back();
   else if (key.name == "stats_file")
     c.stats_file = setting.texts.back();
@@ -265,6 +293,8 @@ void Loader::apply(const ConfigKey& key, const Setting& setting) {
       error(place, "\"emit_rate\" must not be negative");
     else
       c.emit_rate_lines_per_s = static_cast<uint64_t>(setting.integer);
+  } else if (key.name.starts_with("assignment.")) {
+    apply_assignment(key, setting, place);
   } else if (key.name == "metrics_interval") {
     auto ns = parse_duration(setting.texts.back());
     if (!ns)
@@ -276,7 +306,55 @@ void Loader::apply(const ConfigKey& key, const Setting& setting) {
   }
 }
 
+void Loader::note_assignment(const Place& place) {
+  if (!result_.config.assignment.configured) assignment_place_ = place;
+  result_.config.assignment.configured = true;
+}
+
+void Loader::apply_assignment(const ConfigKey& key, const Setting& setting, const Place& place) {
+  note_assignment(place);
+  AssignmentConfig& a = result_.config.assignment;
+  if (key.name == "assignment.directory")
+    a.directory = join_path(place.line > 0 ? directory_of(path_) : "", setting.texts.back());
+  else if (key.name == "assignment.zone")
+    a.zone = setting.texts.back();
+  else if (key.name == "assignment.host")
+    a.host = setting.texts.back();
+  else if (key.name == "assignment.revision")
+    a.revision = setting.texts.back();
+  else if (key.name == "assignment.weight") {
+    if (!(setting.number > 0 && setting.number <= 1000))
+      error(place, "\"assignment.weight\" must be above 0 and at most 1000");
+    else
+      a.weight = setting.number;
+  } else if (key.name == "assignment.unowned") {
+    unowned_set_ = true;
+    word(key, setting, {"drop", "forward"}, [&](size_t i) {
+      a.may_own = i == 0;
+      if (i == 1)
+        error(place,
+              "unowned = \"forward\" needs delivery between pods, which this version of Limpet does not have: send "
+              "every line to every pod and use \"drop\"");
+    });
+  }
+}
+
+// With keys shared, what is left out cannot be guessed: the pod then owns nothing.
+void Loader::finish_assignment() {
+  AssignmentConfig& a = result_.config.assignment;
+  if (!a.configured) return;
+  if (a.directory.empty()) {
+    error(assignment_place_, "[assignment] needs `directory`: where the sharder keeps assignment.json");
+    a.may_own = false;
+  }
+  if (!unowned_set_)
+    error(assignment_place_,
+          "[assignment] needs `unowned`, which has no default: \"drop\" if every pod sees every line; until it is "
+          "set this pod owns nothing");
+}
+
 void Loader::finish() {
+  finish_assignment();
   AggregateConfig& c = result_.config;
   if (c.insecure) return;
   for (const auto& [endpoint, place] : exposed_) {

@@ -16,6 +16,15 @@
 
 namespace limpet {
 
+// Shared work: which part of the keys is this pod's stands in the assignment file.
+struct AssignmentConfig {
+  bool configured = false;  // one of its keys was set
+  std::string directory;
+  std::string zone, host, revision;  // what the report says of the pod
+  double weight = 1;
+  bool may_own = false;  // `unowned` says what becomes of other pods' lines; without that nothing is owned
+};
+
 struct AggregateConfig {
   std::vector<std::string> rules;  // shell patterns
   std::string rules_directory;     // relative patterns are seen from here
@@ -29,6 +38,7 @@ struct AggregateConfig {
   int64_t metrics_interval_ns = 0;  // 0: off
   LogLevel log_level = LogLevel::kInfo;
   std::string stats_file;  // empty: none
+  AssignmentConfig assignment;
 };
 
 struct LoadedConfig {
@@ -42,7 +52,7 @@ struct LoadedConfig {
 
 // One key of the file, and the flag `--NAME` of the same name.
 struct ConfigKey {
-  enum class Kind : uint8_t { kText, kTexts, kInteger, kBoolean, kDuration };
+  enum class Kind : uint8_t { kText, kTexts, kInteger, kNumber, kBoolean, kDuration };
   std::string_view name;  // "listen.http"
   Kind kind;
   std::string_view value;  // what stands in its place in a help text: "HOST:PORT"

@@ -97,14 +97,45 @@ TEST_CASE("another address than loopback needs to be asked for twice") {
 }
 
 TEST_CASE("tables of later versions are refused, and without them nothing is aggregated") {
-  for (const char* table :
-       {"[assignment]\ndirectory = \"/run/limpet\"\n", "[state]\ndirectory = \"/var/lib/limpet\"\n"}) {
+  for (const char* table : {"[state]\ndirectory = \"/var/lib/limpet\"\n"}) {
     LoadedConfig loaded = load_config({"limpet.toml", std::string("rules = \"a\"\n") + table}, {});
     CHECK(loaded.pass_everything);
     REQUIRE(loaded.diagnostics.size() == 1);
     CHECK(loaded.diagnostics[0].line == 2);
   }
   CHECK(load_config({}, {{"state.directory", {"/x"}}}).pass_everything);
+}
+
+TEST_CASE("an assignment needs a directory and says what becomes of other pods' lines") {
+  auto load = [](const std::string& table) {
+    return load_config({"etc/limpet.toml", "rules = \"a\"\n[assignment]\n" + table}, {});
+  };
+  LoadedConfig whole = load(
+      "directory = \"run\"\nunowned = \"drop\"\npod = \"agg-0\"\nzone = \"a\"\nhost = \"n1\"\nrevision = \"7\"\n"
+      "weight = 2.5\n");
+  REQUIRE(whole.ok());
+  CHECK(whole.config.assignment.configured);
+  CHECK(whole.config.assignment.may_own);
+  CHECK(whole.config.assignment.directory == "etc/run");
+  CHECK(whole.config.pod == "agg-0");
+  CHECK(whole.config.assignment.zone == "a");
+  CHECK(whole.config.assignment.weight == 2.5);
+  CHECK(load("directory = \"/d\"\nunowned = \"drop\"\nweight = 2\n").config.assignment.weight == 2);
+
+  CHECK(errors("[assignment]\nunowned = \"drop\"\n") ==
+        std::vector<std::string>{"limpet.toml:1:2: error: [assignment] needs `directory`: where the sharder keeps "
+                                 "assignment.json"});
+  for (const char* text : {"directory = \"/d\"\n", "directory = \"/d\"\nunowned = \"forward\"\n",
+                           "directory = \"/d\"\nunowned = \"pass\"\n"}) {
+    LoadedConfig loaded = load(text);
+    CHECK(loaded.diagnostics.size() == 1);
+    CHECK(loaded.config.assignment.configured);
+    CHECK_FALSE(loaded.config.assignment.may_own);
+    CHECK_FALSE(loaded.pass_everything);
+  }
+  CHECK(load("directory = \"/d\"\nunowned = \"drop\"\nweight = 0\n").diagnostics.size() == 1);
+  CHECK(load_config({}, {{"assignment.directory", {"run"}}, {"assignment.unowned", {"drop"}}})
+            .config.assignment.directory == "run");
 }
 
 TEST_CASE("flags win over the file, and paths of flags are seen from where one stands") {
