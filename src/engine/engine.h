@@ -116,7 +116,7 @@ class Engine {
   // What each slice held when it was last counted; counted a little at each call of advance().
   const std::vector<SliceState>& slice_state() const;
   // The keys with the most samples of late, hottest first: estimates (sharding/hot_keys.h).
-  std::vector<HotKeys::Entry> hot_keys() const;
+  const HotKeys& hot_keys() const;
   // Forgets a part of what hot_keys() counted, so that it follows the present.
   void age_hot_keys();
 

@@ -68,6 +68,7 @@ class Group {
   uint64_t key = 0;
   const Tenure* tenure = nullptr;
   int64_t owned_from_ns = INT64_MIN, owned_to_ns = INT64_MAX;
+  int64_t counted_since_ns = INT64_MIN;  // since when its counters were followed without a gap
 
   // The slot of a field, kNoSlot if the group has not seen it yet.
   uint16_t slot_of(uint32_t id) const {

@@ -128,6 +128,7 @@ struct Engine::Impl {
   void look_up_owner(Group& group) const;
   void take_key(Group& group, const RuleEpoch& epoch, const Head& head) const;
   void place_partly(RuleEpoch& epoch, TakeLine& take);
+  int64_t counted_since(const Group& group) const;
   bool owns(Group& group, int64_t window) const;
   int64_t held_since_ns(const Group& group, int64_t window) const;
   bool owns_line(const Series& series, int64_t time_ns) const;

@@ -365,9 +365,8 @@ void Engine::Impl::count_step(Series& from, const Target& target, TakeLine& take
   RuleEpoch& epoch = take.group->epoch;
   uint64_t key = 0;
   CounterEntry& entry = counter_for(from, target, epoch.state, key);
-  sample.step = step_counter(
-      epoch.state, *epoch.rule, entry, key, sample.number, sample.time_ns, clock_ns, arrival,
-      take.group->tenure && !take.group->tenure->empty() ? take.group->tenure->intervals().back().since_ns : INT64_MIN);
+  sample.step = step_counter(epoch.state, *epoch.rule, entry, key, sample.number, sample.time_ns, clock_ns, arrival,
+                             take.group->counted_since_ns);
 }
 
 // True if a function took it.

@@ -60,6 +60,17 @@ void Engine::Impl::look_up_owner(Group& group) const {
   bool whole = last.from_ns == Interval::kBegin || last.after_death;
   group.owned_from_ns = whole ? last.from_ns : plus(last.from_ns, group.epoch.rule->period_ns);
   group.owned_to_ns = last.to_ns;
+  group.counted_since_ns = counted_since(group);
+}
+
+// A former time with the group counts on to the end of the last window that began in it: what came back by then was
+// never out of sight.
+int64_t Engine::Impl::counted_since(const Group& group) const {
+  const std::vector<Interval>& intervals = group.tenure->intervals();
+  const WindowClock& w = group.epoch.windows;
+  size_t i = intervals.size() - 1;
+  while (i > 0 && w.end_ns(w.pane_of(intervals[i - 1].to_ns - 1) + w.panes()) >= intervals[i].since_ns) i--;
+  return intervals[i].since_ns;
 }
 
 // A sample of which not every window is this pod's, or none.
@@ -74,9 +85,9 @@ void Engine::Impl::place_partly(RuleEpoch& epoch, TakeLine& take) {
     open += w.open(k, clock_ns);
   }
   if (mine == 0) {
-    // Before a cutover that is near, the new owner learns where the counters stand.
+    // Before a cutover by which it gets the group, a pod learns where the counters stand.
     const Tenure* tenure = take.group->tenure;
-    bool ahead = tenure->current() && w.begin_ns(take.pane_number + w.panes()) < tenure->intervals().back().from_ns;
+    bool ahead = !tenure->empty() && w.begin_ns(take.pane_number + w.panes()) < tenure->intervals().back().from_ns;
     take.part = ahead && take.status != Status::kFuture ? TakeLine::Part::kStart : TakeLine::Part::kNone;
     take.missed = 0, take.lateness_s = 0;
     return;
@@ -158,7 +169,7 @@ bool Engine::finishing() const { return impl_->finishing(); }
 
 const std::vector<SliceWork>& Engine::slice_work() const { return impl_->slice_work; }
 const std::vector<SliceState>& Engine::slice_state() const { return impl_->slice_state; }
-std::vector<HotKeys::Entry> Engine::hot_keys() const { return impl_->hot_keys.hottest(); }
+const HotKeys& Engine::hot_keys() const { return impl_->hot_keys; }
 void Engine::age_hot_keys() { impl_->hot_keys.age(); }
 
 }  // namespace limpet
