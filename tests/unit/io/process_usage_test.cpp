@@ -1,0 +1,20 @@
+#include "io/process_usage.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+using namespace limpet;
+
+TEST_CASE("CPU time rises with work") {
+  double before = process_cpu_s(), now = before;
+  for (volatile uint64_t n = 0; now < before + 0.01; n = n + 1) now = process_cpu_s();
+  CHECK(now > before);
+}
+
+TEST_CASE("memory that is written to is resident") {
+  uint64_t before = memory_use().resident_bytes;
+  CHECK(before > 100'000);
+  std::string large(size_t{64} << 20, 'x');
+  CHECK(memory_use().resident_bytes >= before + (large.size() / 2));
+}
