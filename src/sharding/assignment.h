@@ -15,12 +15,13 @@ enum class PodState : uint8_t { kStarting, kReady, kDraining, kDrained, kDead };
 // One entry of the pod table. The sharder copies what the pod's report says, so that a sharder that starts anew knows
 // it from the file alone.
 struct AssignedPod {
-  std::string name;
-  std::string incarnation;  // of the life that the sharder saw last
-  std::string address;      // host:port
-  std::string zone;
-  std::string host;
-  std::string revision;  // of the deployment, e.g. a pod-template-hash; pods of several revisions: a roll is under way
+  std::string name = {};
+  std::string incarnation = {};  // of the life that the sharder saw last
+  std::string address = {};      // host:port
+  std::string zone = {};
+  std::string host = {};
+  std::string revision =
+      {};  // of the deployment, e.g. a pod-template-hash; pods of several revisions: a roll is under way
   double weight = 1;
   PodState state = PodState::kReady;
   int64_t since_s = 0;  // Unix seconds of the last change of state or incarnation
