@@ -30,29 +30,6 @@ Engine::Impl::~Impl() {
       for (Group* group : epoch->groups) group->drop_all_panes(pool);
 }
 
-size_t Engine::Impl::state_bytes(const Group& group) const {
-  size_t bytes = group.bytes();
-  for (const Pane* pane : group.panes()) {
-    bytes += sizeof(Pane) * (pane->lines + 1);
-    for (const Group::Slot& slot : group.slots())
-      if (slot.program->wide() && slot.line + 1 < pane->lines) bytes += bytes_of(pane->wide(slot.line + 1));
-  }
-  return bytes;
-}
-
-const Ledger& Engine::Impl::refreshed_ledger() {
-  for (auto& state : states) {
-    uint64_t groups = 0, bytes = 0;
-    for (auto& epoch : state->epochs) {
-      groups += epoch->active_groups;
-      for (const Group* group : epoch->groups) bytes += state_bytes(*group);
-    }
-    state->ledger.groups = groups;
-    state->ledger.state_bytes = bytes + (state->counters.size() + state->totals.size()) * sizeof(CounterEntry);
-  }
-  return ledger;
-}
-
 EngineGauges Engine::Impl::gauges() const {
   EngineGauges g;
   g.series = series.size();
@@ -103,6 +80,7 @@ void Engine::advance(WallTime now) {
   if (impl_->options.clock == ClockSource::kCaller || now.ns > impl_->clock_ns) impl_->set_clock(now.ns);
   if (impl_->sweep_due) impl_->sweep();
   impl_->count_slices();
+  impl_->count_heaps();
   impl_->retire_epochs();
 }
 
@@ -125,6 +103,7 @@ void Engine::stop(StopMode mode, WallTime now) {
 std::string& Engine::results() { return impl_->results; }
 std::string& Engine::written_back() { return impl_->written_back; }
 const Ledger& Engine::ledger() { return impl_->refreshed_ledger(); }
+std::map<std::string, StateCount> Engine::walk_state() const { return impl_->walk_state(); }
 EngineGauges Engine::gauges() const { return impl_->gauges(); }
 const RuleSet& Engine::rules() const { return *impl_->rules; }
 

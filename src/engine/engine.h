@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -94,6 +95,12 @@ struct SliceState {
   uint64_t bytes = 0;
 };
 
+// Of a rule, counted by a walk over all its groups.
+struct StateCount {
+  uint64_t groups = 0;
+  uint64_t bytes = 0;
+};
+
 class Engine {
  public:
   Engine(EngineOptions options, Log& log);
@@ -141,7 +148,11 @@ class Engine {
   std::string& results();       // whole lines; the caller takes bytes from it
   std::string& written_back();  // likewise, byte for byte as they came
 
-  const Ledger& ledger();  // refreshed
+  // Refreshed; costs nothing per group. RuleLedger::groups is exact. So is state_bytes, but for what sketches, texts
+  // and series' parts hold: they are counted in turn at calls of advance(), a round in about 10 s.
+  const Ledger& ledger();
+  // What ledger() says of groups and bytes, by a walk over everything: for tests.
+  std::map<std::string, StateCount> walk_state() const;
   EngineGauges gauges() const;
   const RuleSet& rules() const;
   // The clock by which windows close: the caller's, or the data's. None before the first line (kData).

@@ -134,6 +134,7 @@ Group& Engine::Impl::group_for(RuleEpoch& epoch, FieldSpace& space, const std::v
   if (epoch.scan_left > 0) epoch.scan_left++;  // it comes before those that the scan still has to reach
   epoch.by_prefix.emplace(std::string_view(made.prefix()), std::move(group));
   note_writer(made);
+  account(made);
   return made;
 }
 
@@ -150,6 +151,7 @@ uint16_t Engine::Impl::slot_for(Group& group, uint32_t id) {
   uint16_t index = group.add_slot(id, pool);
   const FieldProgram& program = *group.slot(index).program;
   if (program.has_total) group.set_total(index, group.epoch.state.total_of(group, program));
+  account(group);
   return index;
 }
 

@@ -65,6 +65,7 @@ uint16_t Group::add_slot(uint32_t id, PanePool& pool) {
   FieldProgram* program = space.programs[id].get();
   slots_.push_back({program, id, lines_, nullptr});
   lines_ += program->wide() ? 2 : 1;
+  wide_ |= program->wide();
   auto by_field = [&](uint16_t a, uint16_t b) { return slots_[a].program->field < slots_[b].program->field; };
   by_name_.insert(std::upper_bound(by_name_.begin(), by_name_.end(), index, by_field), index);
   if (id < kNearIds) {
@@ -94,6 +95,7 @@ void Group::grow_panes(PanePool& pool) {
   for (Pane*& pane : panes_) {
     Pane* larger = pool.take(lines_);
     larger->number = pane->number, larger->contributor = pane->contributor, larger->version = pane->version;
+    larger->heap_bytes = pane->heap_bytes;
     for (size_t i = 0; i + 1 < slots_.size(); i++) {
       uint32_t line = slots_[i].line;
       new (&larger->core(line)) CoreCell(pane->core(line));
@@ -133,6 +135,7 @@ void Group::drop_panes_before(int64_t number, PanePool& pool) {
   if (n == 0) return;
   for (size_t i = 0; i < n; i++) {
     if (hot_ == panes_[i]) hot_ = nullptr;
+    heap_bytes_ -= panes_[i]->heap_bytes;
     destroy(*panes_[i]);
     pool.give_back(panes_[i]);
   }
@@ -143,6 +146,25 @@ void Group::drop_panes_before(int64_t number, PanePool& pool) {
 size_t Group::bytes() const {
   return sizeof(Group) + prefix_.capacity() + slots_.capacity() * sizeof(Slot) + near_.capacity() * 2 +
          by_name_.capacity() * 2 + panes_.capacity() * sizeof(Pane*);
+}
+
+size_t Group::heap_of(const Pane& pane) const {
+  size_t bytes = 0;
+  for (const Slot& slot : slots_)
+    if (slot.program->wide()) bytes += bytes_of(pane.wide(slot.line + 1));
+  return bytes;
+}
+
+void Group::count_heap() {
+  if (!wide_) return;
+  heap_bytes_ = 0;
+  for (Pane* pane : panes_) heap_bytes_ += pane->heap_bytes = heap_of(*pane);
+}
+
+size_t Group::walk_state_bytes() const {
+  size_t total = bytes();
+  for (const Pane* pane : panes_) total += (size_t{pane->lines} + 1) * sizeof(Pane) + heap_of(*pane);
+  return total;
 }
 
 }  // namespace limpet

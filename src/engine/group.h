@@ -60,6 +60,8 @@ class Group {
   bool overflow = false;   // the one that others fold into
   bool contested = false;  // another rule writes the same series
 
+  uint64_t accounted_bytes = 0;  // of state_bytes(): what the epoch's sum holds
+
   // Where keys are shared with other pods (ownership.cpp). `tenure` is as of the ownership of that number. A sample
   // whose time is in [owned_from_ns, owned_to_ns) is this pod's with all its windows.
   bool keyed = false;
@@ -98,7 +100,11 @@ class Group {
   // places (empty: without).
   const std::string& prefix() const { return prefix_; }
   std::string prefix_with(std::string_view le, std::string_view incomplete) const;
-  size_t bytes() const;
+  // Constant time. Exact, but for what the wide cells hold beside the panes: that is as of the last count_heap().
+  size_t state_bytes() const { return bytes() + panes_.size() * (size_t{lines_} + 1) * sizeof(Pane) + heap_bytes_; }
+  bool wide() const { return wide_; }  // some cells hold memory beside the panes
+  void count_heap();
+  size_t walk_state_bytes() const;  // the same, counted anew
 
   std::vector<int64_t> to_correct;  // windows to be emitted again with the next correction
 
@@ -107,13 +113,17 @@ class Group {
   void grow_panes(PanePool& pool);
   void construct(Pane& pane, size_t first_slot);
   void destroy(Pane& pane);
+  size_t heap_of(const Pane& pane) const;
+  size_t bytes() const;
 
   std::vector<Pane*> panes_;
   Pane* hot_ = nullptr;
   std::vector<uint16_t> near_;  // id -> slot, for small ids
   std::vector<Slot> slots_;
   std::vector<uint16_t> by_name_;
-  uint32_t lines_ = 0;
+  uint32_t lines_ = 0;  // of every pane
+  bool wide_ = false;
+  uint64_t heap_bytes_ = 0;  // of the panes
   std::unordered_map<uint32_t, uint16_t> far_;
   std::string prefix_;
   uint32_t le_at_ = 0, incomplete_at_ = 0;  // where in prefix_ these tags belong

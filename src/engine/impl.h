@@ -5,9 +5,11 @@
 //   ownership.cpp    which of it is this pod's, where keys are shared with other pods
 //   emission.cpp     frozen windows -> result lines
 //   reload.cpp       rules -> rules in force
+//   census.cpp       how many groups there are, and how much memory they hold
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -160,8 +162,12 @@ struct Engine::Impl {
   RuleState& state_of(const std::string& name);
   void match(std::string_view name, const std::vector<Tag>& tags, std::vector<RuleEpoch*>& out);
 
-  size_t state_bytes(const Group& group) const;
+  // census.cpp
+  static void account(Group& group);
+  void count_heaps();
   const Ledger& refreshed_ledger();
+  std::map<std::string, StateCount> walk_state() const;
+
   EngineGauges gauges() const;
 
   EngineOptions options;
@@ -210,6 +216,9 @@ struct Engine::Impl {
   size_t counted_epochs = 0, counted_groups = 0;
   int64_t slices_counted_ns = INT64_MIN;
   HotKeys hot_keys;
+
+  size_t heap_epoch = 0, heap_group = 0;  // whose sketches are counted next
+  int64_t heaps_counted_ns = INT64_MIN;
 
   Contests contests;
   std::string scratch_results;  // of rules in preview

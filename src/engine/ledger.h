@@ -57,7 +57,7 @@ struct RuleLedger {
   uint64_t unused_fields = 0;    // fields of dropped lines that no rule takes
   uint64_t folded = 0;           // samples that went to the overflow group
   uint64_t groups = 0;           // now
-  uint64_t state_bytes = 0;      // now
+  uint64_t state_bytes = 0;      // now, nearly: see Engine::ledger()
   ExponentialHistogram
       lateness_s;  // seconds of grace that a sample would have needed to be in all its windows, where above zero
 

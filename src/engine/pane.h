@@ -19,6 +19,7 @@ struct alignas(64) Pane {
   uint32_t contributor = 0;  // 0: this process
   uint32_t version = 0;      // number of the checkpoint in which it last changed
   uint32_t lines = 0;        // of 64 bytes, behind the head
+  uint64_t heap_bytes = 0;   // beside the block, when it was last counted
 
   CoreCell& core(uint32_t line) { return reinterpret_cast<CoreCell*>(this + 1)[line]; }
   const CoreCell& core(uint32_t line) const { return reinterpret_cast<const CoreCell*>(this + 1)[line]; }

@@ -60,6 +60,8 @@ struct RuleEpoch {
   boost::unordered_flat_map<std::string_view, std::unique_ptr<Group>> by_prefix;
   std::vector<Group*> groups;  // in order of creation, but for those that took the place of freed ones
   uint64_t active_groups = 0;
+  uint64_t state_bytes = 0;  // of all groups
+  bool wide = false;         // of some group (Group::wide)
   boost::unordered_flat_map<uint64_t, int64_t>
       folded;                               // identity of a group folded into the overflow group -> its newest pane
   std::map<int64_t, uint64_t> pane_groups;  // pane -> how many groups have it
@@ -97,6 +99,8 @@ struct RuleState {
   std::vector<std::unique_ptr<RuleEpoch>> epochs;  // oldest first; the last is current unless the rule was removed
 
   RunningTotal* total_of(const Group& group, const FieldProgram& program);
+  // Of the counters and totals.
+  uint64_t counted_bytes() const { return (counters.size() + totals.size()) * sizeof(CounterEntry); }
 };
 
 // How long a freed counter is remembered: its next first sample is then only a starting value.

@@ -107,6 +107,7 @@ void Engine::Impl::free_panes(RuleEpoch& epoch, Group& group, int64_t from_pane)
     if (--it->second == 0) epoch.pane_groups.erase(it);
   }
   group.drop_panes_before(from_pane, pool);
+  account(group);
   if (!group.active() && !group.overflow) epoch.active_groups--;
 }
 
@@ -213,6 +214,7 @@ void Engine::Impl::enter(RuleEpoch& epoch, TakeLine& take) {
     if (!pane) {
       if (!take.group->active() && !take.group->overflow) epoch.active_groups++;
       pane = take.group->add_pane(take.pane_number, pool);
+      account(*take.group);
       epoch.pending_from = epoch.windows.first_unclosed(clock_ns);
       if (epoch.pane_groups[take.pane_number]++ == 0) next_due_ns = std::min(next_due_ns, next_due(epoch));
     }
