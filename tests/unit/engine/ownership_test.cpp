@@ -36,7 +36,11 @@ constexpr int64_t kStartS = 1'700'000'000;
 Assignment first_assignment(size_t slices, size_t pods) {
   Assignment a;
   a.generation = 1;
-  for (size_t i = 0; i < pods; i++) a.pods.push_back({.name = "agg-" + std::to_string(i), .incarnation = "x"});
+  for (size_t i = 0; i < pods; i++) {
+    AssignedPod& pod = a.pods.emplace_back();
+    pod.name = "agg-" + std::to_string(i);
+    pod.incarnation = "x";
+  }
   for (size_t i = 0; i < slices; i++) {
     a.slices.low.push_back(i << 60);
     a.slices.owner.push_back(static_cast<uint32_t>(i % pods));
