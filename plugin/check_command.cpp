@@ -80,6 +80,7 @@ std::string counted(size_t n, std::string_view what) { return fmt::format("{} {}
 std::string check_rules(const std::vector<SourceFile>& files, std::vector<Diagnostic>& diagnostics) {
   LoadedRules loaded = load_rules(files);
   diagnostics.insert(diagnostics.end(), loaded.diagnostics.begin(), loaded.diagnostics.end());
+  diagnostics.insert(diagnostics.end(), loaded.advice.begin(), loaded.advice.end());
   return loaded.ok() ? counted(loaded.rules->rules().size(), "rule") + " in " + counted(files.size(), "file") : "";
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 #include <sstream>
+#include <tuple>
 #include <unordered_map>
 
 #include "base/hash.h"
@@ -152,6 +153,12 @@ struct RuleSetBuilder {
   }
 };
 
+namespace {
+
+std::tuple<std::string_view, int, int> position(const Diagnostic& d) { return {d.file, d.line, d.column}; }
+
+}  // namespace
+
 LoadedRules load_rules(const std::vector<SourceFile>& files) {
   LoadedRules loaded;
   std::vector<const SourceFile*> in_order;
@@ -167,13 +174,10 @@ LoadedRules load_rules(const std::vector<SourceFile>& files) {
   check_names(drafts, loaded.diagnostics);
   for (const DraftRule& draft : drafts) check_result_fields(draft, loaded.diagnostics);
   if (loaded.diagnostics.empty()) check_collisions(drafts, loaded.diagnostics);
-  check_drops(drafts, loaded.diagnostics);
-  std::stable_sort(loaded.diagnostics.begin(), loaded.diagnostics.end(), [](const Diagnostic& a, const Diagnostic& b) {
-    return std::tie(a.file, a.line, a.column) < std::tie(b.file, b.line, b.column);
-  });
-  bool failed = std::any_of(loaded.diagnostics.begin(), loaded.diagnostics.end(),
-                            [](const Diagnostic& d) { return d.severity == Diagnostic::Severity::kError; });
-  if (!failed) loaded.rules = RuleSetBuilder::build(drafts);
+  check_drops(drafts, loaded.advice);
+  std::ranges::stable_sort(loaded.diagnostics, {}, position);
+  std::ranges::stable_sort(loaded.advice, {}, position);
+  if (loaded.diagnostics.empty()) loaded.rules = RuleSetBuilder::build(drafts);
   return loaded;
 }
 

@@ -45,7 +45,8 @@ class RuleSet {
 
 struct LoadedRules {
   std::shared_ptr<const RuleSet> rules;  // null if there is an error
-  std::vector<Diagnostic> diagnostics;   // all errors of all files, then warnings; by file, line, column
+  std::vector<Diagnostic> diagnostics;   // all errors of all files; by file, line, column
+  std::vector<Diagnostic> advice;        // warnings for whoever writes rules (`limpet check`), no news to who runs them
   bool ok() const { return rules != nullptr; }
 };
 

@@ -126,4 +126,12 @@ TEST_CASE("rules of several files are one set") {
             .starts_with("b.toml:2:8: error: there is already a rule named \"r1\" at a.toml:2"));
 }
 
+TEST_CASE("that dropped lines lose fields is advice to who writes the rules") {
+  LoadedRules loaded = load_rules({{"rules.toml", rule(1, "") + rule(2, "drop_original = true\n")}});
+  CHECK(loaded.ok());
+  CHECK(loaded.diagnostics.empty());
+  REQUIRE(loaded.advice.size() == 1);
+  CHECK(to_string(loaded.advice[0]).starts_with("rules.toml:8:8: warning: rule \"r2\" drops the lines it takes; "));
+}
+
 }  // namespace limpet
