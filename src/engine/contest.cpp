@@ -1,5 +1,7 @@
 #include "engine/contest.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "engine/impl.h"
@@ -23,13 +25,15 @@ std::string contest_key(std::string_view field, std::string_view le) {
 bool Contest::taken(std::string_view field, std::string_view le) {
   if (!written_) return false;
   std::string key = contest_key(field, le);
-  return reserved_.contains(key) || !written_->insert(std::move(key)).second;
+  bool lost = reserved_.contains(key) || !written_->insert(std::move(key)).second;
+  if (lost && lost_.empty()) lost_ = field;
+  return lost;
 }
 
-bool Contests::add(Group& group) {
+void Contests::add(Group& group) {
   auto [it, fresh] = writers_.try_emplace(group.hash, &group);
-  if (fresh) return false;
-  if (it->second->prefix() != group.prefix() || &it->second->epoch.state == &group.epoch.state) return false;
+  if (fresh) return;
+  if (it->second->prefix() != group.prefix() || &it->second->epoch.state == &group.epoch.state) return;
   auto& series = contested_[group.hash];
   if (!series) {
     series = std::make_unique<Series>();
@@ -38,7 +42,6 @@ bool Contests::add(Group& group) {
   }
   series->groups.push_back(&group);
   group.contested = true;
-  return true;
 }
 
 void Contests::remove(Group& group) {
@@ -60,15 +63,15 @@ Contests::Series* Contests::find(const Group& group) {
   return it == contested_.end() ? nullptr : it->second.get();
 }
 
-void Engine::Impl::note_writer(Group& group) {
-  if (!contests.add(group)) return;
-  RuleLedger& counts = group.epoch.state.ledger;
-  if (counts.collisions == 0 && !group.epoch.state.collision_logged) {
-    group.epoch.state.collision_logged = true;
-    log.warning(
-        "rule \"" + group.epoch.state.name + "\" writes a series that another rule writes too (" + group.prefix() +
-        "): of equal fields the first rule's is kept; give one of them another measurement, field_name or tags");
-  }
+void Engine::Impl::note_writer(Group& group) { contests.add(group); }
+
+void Engine::Impl::log_collision(const Group& group, std::string_view field) {
+  if (group.epoch.state.collision_logged) return;
+  group.epoch.state.collision_logged = true;
+  log.warning(fmt::format(
+      "rule \"{}\": another rule writes the field \"{}\" of the series {} too: the one of the first rule in file order "
+      "is kept; give one of them another measurement, field_name or tags",
+      group.epoch.state.name, field, group.prefix()));
 }
 
 void Engine::Impl::forget_writer(Group& group) { contests.remove(group); }

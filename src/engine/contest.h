@@ -25,16 +25,19 @@ class Contest {
 
   // True if the field belongs to another rule; else it now belongs to the asker. `le`: of a histogram's line.
   bool taken(std::string_view field, std::string_view le);
+  // The first field that did; empty: none.
+  const std::string& lost() const { return lost_; }
 
  private:
   std::set<std::string>* written_ = nullptr;
   std::set<std::string> reserved_;
+  std::string lost_;
 };
 
 class Contests {
  public:
-  // True if another rule's group writes the same series; all such groups are then marked contested.
-  bool add(Group& group);
+  // Where another rule's group writes the same series, all such groups are marked contested.
+  void add(Group& group);
   void remove(Group& group);
 
   struct Series {

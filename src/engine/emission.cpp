@@ -204,6 +204,7 @@ void Engine::Impl::render(Group& group, const Freeze& freeze, int64_t window) {
         line.field(program.names[f], *value);
     }
   }
+  if (!contest.lost().empty()) log_collision(group, contest.lost());
   size_t lines = line.close() + buckets;
   out += bucket_lines;
   counts.results += lines;

@@ -145,4 +145,32 @@ TEST_CASE("series and groups that are gone leave no memory behind") {
   }
 }
 
+namespace {
+
+// Rules a and b: both write the series of m, the results of b from one field each.
+std::string two_writers(const std::string& pattern_a, const std::string& pattern_b) {
+  return "[[rule]]\nname = \"a\"\nperiod = \"1s\"\n[rule.fields]\n\"" + pattern_a + "\" = [\"sum\"]\n" +
+         "[[rule]]\nname = \"b\"\nperiod = \"1s\"\n[rule.fields]\n\"" + pattern_b + "\" = [\"sum\"]\n";
+}
+
+}  // namespace
+
+TEST_CASE("rules that write different fields of one series do not collide") {
+  TestEngine e(two_writers("x*", "*y"));
+  e.feed("m x1=1,y=2 1000000000\nm x1=1 2000000000\n");
+  e.finish();
+  CHECK(e.log.texts == std::vector<std::string>());
+  CHECK(e.engine.ledger().rules.at("b").collisions == 0);
+}
+
+TEST_CASE("a field that two rules write is logged once") {
+  TestEngine e(two_writers("x*", "*y"));
+  e.feed("m xy=1,y=2 1000000000\nm xy=1 2000000000\nm,t=1 xy=1 2000000000\n");
+  CHECK(e.finish() ==
+        "m xy_sum=1 2000000000\nm xy_sum=1 3000000000\nm y_sum=2 2000000000\nm,t=1 xy_sum=1 3000000000\n");
+  REQUIRE(e.log.texts.size() == 1);
+  CHECK(e.log.texts[0].starts_with("rule \"b\": another rule writes the field \"xy_sum\" of the series m too"));
+  CHECK(e.engine.ledger().rules.at("b").collisions == 3);
+}
+
 }  // namespace limpet
