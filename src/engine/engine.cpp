@@ -7,6 +7,8 @@
 namespace limpet {
 namespace {
 
+constexpr size_t kSweptCountersPerCall = 8192;
+
 // Seeds the hash of series heads: whoever sends lines should not be able to choose ones that collide.
 uint64_t table_seed(const void* address, WallTime started) {
   return hash64(std::string_view(reinterpret_cast<const char*>(&started), sizeof started),
@@ -78,7 +80,7 @@ void Engine::count_shed(uint64_t lines) {
 
 void Engine::advance(WallTime now) {
   if (impl_->options.clock == ClockSource::kCaller || now.ns > impl_->clock_ns) impl_->set_clock(now.ns);
-  if (impl_->sweep_due) impl_->sweep();
+  if (impl_->sweep_due) impl_->sweep(kSweptCountersPerCall);
   impl_->count_slices();
   impl_->count_heaps();
   impl_->retire_epochs();

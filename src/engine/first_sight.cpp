@@ -161,9 +161,7 @@ CounterEntry& Engine::Impl::counter_for(Series& of, const Target& target, RuleSt
   if (of.counters->size() <= target.counter) of.counters->resize(of.decision->counters(), nullptr);
   CounterEntry*& entry = (*of.counters)[target.counter];
   if (!entry) {
-    auto& kept = state.counters[key];
-    if (!kept) kept = std::make_unique<CounterEntry>();
-    entry = kept.get();
+    entry = state.counter_of(key);
     entry->users++;
   }
   return *entry;
@@ -191,30 +189,18 @@ void Engine::Impl::undecide_all() {
   decisions.clear();
 }
 
-namespace {
-
-// Frees the counters that were idle for `expire`, remembering for a day that they were there.
-void sweep_counters(RuleState& state, int64_t clock_ns) {
-  if (state.epochs.empty()) return;
-  int64_t expire_ns = state.epochs.back()->rule->expire_ns;
-  boost::unordered::erase_if(state.counters, [&](const auto& counter) {
-    const CounterEntry& entry = *counter.second;
-    if (entry.users > 0 || clock_ns - entry.last_clock_ns < expire_ns) return false;
-    state.freed_counters[counter.first] = entry.last_clock_ns + expire_ns;
-    return true;
-  });
-  boost::unordered::erase_if(state.freed_counters,
-                             [&](const auto& freed) { return clock_ns - freed.second >= kFreedCountersKeptNs; });
-  boost::unordered::erase_if(state.totals, [&](const auto& total) {
-    return total.second->users == 0 && clock_ns - total.second->last_clock_ns >= expire_ns;
-  });
+// The rest of the round, as far as `counters_max` goes. True if something is left.
+bool Engine::Impl::sweep_counters(size_t counters_max) {
+  for (; swept_states < states.size(); swept_states++) {
+    states[swept_states]->sweep(counters_max, clock_ns);
+    if (counters_max == 0) return true;
+  }
+  return false;
 }
 
-}  // namespace
-
-// A share of the table each time, so that no call takes long.
-void Engine::Impl::sweep() {
-  sweep_due = false;
+// A share of the table each time, and a few counters, so that no call takes long.
+void Engine::Impl::sweep(size_t counters_max) {
+  sweep_due = sweep_counters(counters_max);
   int64_t elapsed_ns = clock_ns - swept_ns;
   if (elapsed_ns >= 0 && elapsed_ns < kSweepEveryNs) return;
   bool all = elapsed_ns < 0 || elapsed_ns >= static_cast<int64_t>(kSweepShare) * kSweepEveryNs;  // the clock jumped
@@ -225,7 +211,9 @@ void Engine::Impl::sweep() {
       all ? series.slots() : std::max(kSweepSlotsMin, series.slots() / kSweepShare),
       [&](const Series& s) { return now_s > s.last_seen_s + kIdleS; }, [&](Series& s) { release(s); });
   if (++sweeps % kSweepShare != 0 && !all) return;
-  for (auto& state : states) sweep_counters(*state, clock_ns);
+  for (auto& state : states) state->begin_sweep();
+  swept_states = 0;
+  sweep_due = true;
   for (RuleEpoch* epoch : epochs) begin_scan(*epoch);
   if (options.clock == ClockSource::kData) emit(SIZE_MAX);
 }

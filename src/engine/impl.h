@@ -102,7 +102,8 @@ struct Engine::Impl {
   CounterEntry& counter_for(Series& series, const Target& target, RuleState& state, uint64_t& key);
   void release(Series& series);
   void undecide_all();
-  void sweep();
+  void sweep(size_t counters_max);
+  bool sweep_counters(size_t counters_max);
 
   // windows.cpp
   void set_clock(int64_t now_ns);
@@ -201,6 +202,7 @@ struct Engine::Impl {
   int64_t swept_ns = 0;
   bool sweep_due = false;
   uint64_t sweeps = 0;
+  size_t swept_states = 0;  // of the round over counters
 
   std::vector<Item> items;
   uint64_t unused_fields = 0;  // of the line at hand

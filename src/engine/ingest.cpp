@@ -12,6 +12,7 @@ namespace limpet {
 namespace {
 
 constexpr size_t kBatch = 32;
+constexpr size_t kSweptCountersPerBatch = 256;
 constexpr size_t kErrorTextMax = 256;
 
 bool begins_oddly(char c) { return static_cast<unsigned char>(c) <= ' ' || c == '#'; }
@@ -43,7 +44,7 @@ IngestResult Engine::Impl::ingest(const Block& block) {
     for (size_t i = 0; i < count; i++)
       if (lines[i].series) __builtin_prefetch(lines[i].series->first_group);
     for (size_t i = 0; i < count; i++) apply_line(lines[i], block, result);
-    if (sweep_due) sweep();
+    if (sweep_due) sweep(kSweptCountersPerBatch);
   }
   result.consumed = static_cast<size_t>(p - block.text.data());
   if (block.last && p < end) ingest_tail(block, {p, static_cast<size_t>(end - p)}, result);

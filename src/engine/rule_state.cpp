@@ -22,9 +22,48 @@ FieldSpace& RuleEpoch::space_of(std::string_view input_measurement) {
 }
 
 RunningTotal* RuleState::total_of(const Group& group, const FieldProgram& program) {
-  auto& total = totals[hash64(program.field, group.hash)];
-  if (!total) total = std::make_unique<RunningTotal>();
+  uint64_t key = hash64(program.field, group.hash);
+  auto& total = totals[key];
+  if (!total) total = std::make_unique<RunningTotal>(), totals_swept.add(key);
   return total.get();
+}
+
+CounterEntry* RuleState::counter_of(uint64_t key) {
+  auto& entry = counters[key];
+  if (!entry) entry = std::make_unique<CounterEntry>(), counters_swept.add(key);
+  return entry.get();
+}
+
+void RuleState::begin_sweep() {
+  counters_swept.begin_round();
+  freed_counters_swept.begin_round();
+  totals_swept.begin_round();
+}
+
+void RuleState::sweep(size_t& budget, int64_t clock_ns) {
+  if (epochs.empty()) return;
+  int64_t expire_ns = epochs.back()->rule->expire_ns;
+  counters_swept.step(budget, [&](uint64_t key) {
+    auto it = counters.find(key);
+    const CounterEntry& entry = *it->second;
+    if (entry.users > 0 || clock_ns - entry.last_clock_ns < expire_ns) return false;
+    auto [freed, fresh] = freed_counters.insert_or_assign(key, entry.last_clock_ns + expire_ns);
+    if (fresh) freed_counters_swept.add(key);
+    counters.erase(it);
+    return true;
+  });
+  freed_counters_swept.step(budget, [&](uint64_t key) {
+    auto it = freed_counters.find(key);
+    if (clock_ns - it->second < kFreedCountersKeptNs) return false;
+    freed_counters.erase(it);
+    return true;
+  });
+  totals_swept.step(budget, [&](uint64_t key) {
+    auto it = totals.find(key);
+    if (it->second->users > 0 || clock_ns - it->second->last_clock_ns < expire_ns) return false;
+    totals.erase(it);
+    return true;
+  });
 }
 
 uint64_t counter_key(uint64_t series_hash, std::string_view field) { return hash64(field, series_hash); }
@@ -48,7 +87,7 @@ CounterStep step_counter(RuleState& state, const Rule& rule, CounterEntry& entry
     entry.series = CounterSeries();
   } else if (fresh) {
     auto it = state.freed_counters.find(key);
-    if (it != state.freed_counters.end()) was_freed = true, freed_ns = it->second, state.freed_counters.erase(it);
+    if (it != state.freed_counters.end()) was_freed = true, freed_ns = it->second;
   }
   if (fresh) {
     bool only_start = was_freed && clock_ns - freed_ns < kFreedCountersKeptNs;

@@ -5,6 +5,7 @@
 
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -79,6 +80,27 @@ struct RuleEpoch {
   FieldSpace& space_of(std::string_view input_measurement);
 };
 
+// The keys of a map that others insert into at any time, looked at in turn, a few at each step.
+class SweepQueue {
+ public:
+  void add(uint64_t key) { keys_.push_back(key); }  // once for each time it is inserted
+  void begin_round() { left_ = keys_.size(); }
+  // Looks at keys until the round is over or `budget`, which is lowered, is spent. `gone`: true if the key is not in
+  // the map any more.
+  template <typename Gone>
+  void step(size_t& budget, Gone gone) {
+    for (; left_ > 0 && budget > 0; left_--, budget--) {
+      uint64_t key = keys_.front();
+      keys_.pop_front();
+      if (!gone(key)) keys_.push_back(key);
+    }
+  }
+
+ private:
+  std::deque<uint64_t> keys_;
+  size_t left_ = 0;  // of the round
+};
+
 struct RuleState {
   explicit RuleState(std::string name_, RuleLedger& ledger_) : name(std::move(name_)), ledger(ledger_) {}
 
@@ -93,14 +115,23 @@ struct RuleState {
   bool watching = false;
   int64_t watch_began_ns = 0;
   boost::unordered_flat_map<uint64_t, std::unique_ptr<CounterEntry>> counters;  // by counter_key
-  boost::unordered_flat_map<uint64_t, int64_t> freed_counters;                  // key -> when it was freed
+  boost::unordered_flat_map<uint64_t, int64_t> freed_counters;                  // key -> when it was last freed
   boost::unordered_flat_map<uint64_t, std::unique_ptr<RunningTotal>> totals;    // by (group, field)
 
   std::vector<std::unique_ptr<RuleEpoch>> epochs;  // oldest first; the last is current unless the rule was removed
 
+  SweepQueue counters_swept, freed_counters_swept, totals_swept;
+
+  CounterEntry* counter_of(uint64_t key);
   RunningTotal* total_of(const Group& group, const FieldProgram& program);
-  // Of the counters and totals.
-  uint64_t counted_bytes() const { return (counters.size() + totals.size()) * sizeof(CounterEntry); }
+  // Of the counters, those remembered, and totals.
+  uint64_t counted_bytes() const {
+    return (counters.size() + totals.size()) * sizeof(CounterEntry) + freed_counters.size() * 2 * sizeof(uint64_t);
+  }
+  // Frees the counters and totals that were idle for `expire`, remembering for a day that the counters were there: a
+  // round in steps. What was not freed yet though it could be makes no difference to any result.
+  void begin_sweep();
+  void sweep(size_t& budget, int64_t clock_ns);
 };
 
 // How long a freed counter is remembered: its next first sample is then only a starting value.

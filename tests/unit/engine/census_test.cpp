@@ -115,4 +115,45 @@ every = "5s"
   check_state(e);
 }
 
+TEST_CASE("idle counters are freed a few at a time, all of them, and forgotten after a day") {
+  TestEngine e("[[rule]]\nname = \"r\"\nby = []\nperiod = \"10s\"\n[rule.fields]\nv = [\"increase\", \"total\"]\n",
+               TestEngine::live(kT0), kT0);
+  constexpr int kCounters = 40'000;
+  std::string text;
+  for (int i = 0; i < kCounters; i++) text += "m,pod=" + std::to_string(i) + " v=1 " + std::to_string(kT0) + "\n";
+  e.feed(text, kT0);
+  CHECK(e.engine.gauges().counters == kCounters);
+  int64_t now = kT0 + 2 * kHourNs;
+  uint64_t left = kCounters;
+  for (int i = 0; i < 200; i++) {
+    e.engine.advance({now += kS});
+    e.results();
+    uint64_t counters = e.engine.gauges().counters;
+    CHECK(left - counters <= 10'000);
+    left = counters;
+  }
+  CHECK(left == 0);
+  CHECK(e.engine.ledger().rules.at("r").state_bytes == kCounters * 16);
+  now += 24 * kHourNs;
+  for (int i = 0; i < 200; i++) e.engine.advance({now += kS});
+  CHECK(e.engine.ledger().rules.at("r").state_bytes == 0);
+}
+
+TEST_CASE("counters in use are kept, sweep after sweep") {
+  TestEngine e("[[rule]]\nname = \"r\"\nby = []\nperiod = \"10s\"\nbaseline = \"1s\"\n[rule.fields]\nv = [\"total\"]\n",
+               TestEngine::live(kT0), kT0);
+  std::string last;
+  for (int minute = 0; minute < 300; minute++) {
+    int64_t now = kT0 + minute * kMinuteNs;
+    std::string text;
+    for (int i = 0; i < 100; i++)
+      text += "m,pod=" + std::to_string(i) + " v=" + std::to_string(minute) + " " + std::to_string(now) + "\n";
+    e.feed(text, now);
+    e.engine.advance({now + 30 * kS});
+    last = e.results();
+  }
+  CHECK(e.engine.gauges().counters == 100);
+  CHECK(last.starts_with("m v_total=29900 "));
+}
+
 }  // namespace limpet
