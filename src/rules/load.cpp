@@ -190,9 +190,21 @@ void check_known(FileReader& reader, const toml::table& table, std::string_view 
                    "unknown key " + quoted(key.str()) + " in " + std::string(where) + did_you_mean(key.str(), known));
 }
 
+// A key that is not there, but one that check_known() takes for it: one error is enough.
+bool is_misspelt(const toml::table* table, std::string_view key) {
+  if (!table) return false;
+  std::string suggestion = " (did you mean " + quoted(key) + "?)";
+  return std::any_of(table->begin(), table->end(), [&](const auto& entry) {
+    std::string_view there = entry.first.str();
+    return std::find(std::begin(kRuleKeys), std::end(kRuleKeys), there) == std::end(kRuleKeys) &&
+           did_you_mean(there, kRuleKeys) == suggestion;
+  });
+}
+
 void read_fields(FileReader& reader, Keys& keys, const toml::table& table, DraftRule& draft) {
   const toml::node* node = table.get("fields");
   Rule& rule = draft.rule;
+  if (!node && is_misspelt(&table, "fields")) return;
   if (!node)
     return reader.error(table.source(), "rule " + quoted(rule.name) +
                                             " has no [rule.fields]: a table of field patterns with their functions is "
@@ -243,9 +255,9 @@ void read_fields(FileReader& reader, Keys& keys, const toml::table& table, Draft
   }
 }
 
-void read_windows(Keys& keys, const toml::table& table, FileReader& reader, Rule& rule) {
+void read_windows(Keys& keys, const toml::table& table, const toml::table* defaults, FileReader& reader, Rule& rule) {
   keys.duration("period", rule.period_ns, kSecondNs);
-  if (!keys.find("period"))
+  if (!keys.find("period") && !is_misspelt(&table, "period") && !is_misspelt(defaults, "period"))
     reader.error(table.source(), "rule " + quoted(rule.name) +
                                      " has no \"period\": the window's length is expected, as in period = \"1m\"");
   keys.duration("every", rule.every_ns, kSecondNs);
@@ -350,7 +362,8 @@ void read_rule(FileReader& reader, const toml::table& table, const toml::table* 
   rule.file = reader.file().path;
   rule.line = static_cast<int>(table.source().begin.line);
   const toml::node* name = table.get("name");
-  if (!name) reader.error(table.source(), "a rule needs a \"name\", as in name = \"http-latency\"");
+  if (!name && !is_misspelt(&table, "name"))
+    reader.error(table.source(), "a rule needs a \"name\", as in name = \"http-latency\"");
   keys.text("name", rule.name);
   if (name && name->is_string() && rule.name.empty()) keys.error(*name, "\"name\" must not be empty");
   draft.name_line = name ? static_cast<int>(name->source().begin.line) : rule.line;
@@ -363,7 +376,7 @@ void read_rule(FileReader& reader, const toml::table& table, const toml::table* 
   keys.filter("fieldinclude", rule.fieldinclude);
   keys.filter("fieldexclude", rule.fieldexclude);
   read_tags(keys, rule);
-  read_windows(keys, table, reader, rule);
+  read_windows(keys, table, defaults, reader, rule);
   keys.duration("grace", rule.grace_ns);
   keys.boolean("drop_original", rule.drop_original);
   read_enabled(keys, rule);
