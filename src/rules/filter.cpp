@@ -118,7 +118,7 @@ class GlobParser {
   bool unclosed_ = false;
 };
 
-// A nondeterministic automaton, simulated: linear in the text times the pattern.
+// A nondeterministic automaton, simulated: linear in the text times the pattern. Its fixed ends are compared first.
 class Glob {
  public:
   Glob(const Sequence& sequence, std::u32string separators, bool never)
@@ -126,10 +126,18 @@ class Glob {
     nodes_.push_back({{Item::kRune, 0, 0, {}, false, {}}, 0, kMatch});
     start_ = compile(sequence, 0);
     alone_ = sequence.size() == 1;
+    find_ends(sequence);
   }
 
   bool matches(std::string_view text) const {
-    if (never_) return false;
+    if (never_ || text.size() < head_.size() + tail_.size() || !text.starts_with(head_) || !text.ends_with(tail_))
+      return false;
+    if (ends_suffice_) return true;
+    return simulate(text);
+  }
+
+ private:
+  bool simulate(std::string_view text) const {
     std::vector<uint32_t> now, next;
     std::vector<uint32_t> seen(nodes_.size(), 0);
     uint32_t round = 1;
@@ -146,7 +154,18 @@ class Glob {
     return std::find(now.begin(), now.end(), 0u) != now.end();
   }
 
- private:
+  // What every match begins and ends with; in ASCII, where a letter is a byte. For one star between them, the usual
+  // glob, that is all.
+  void find_ends(const Sequence& sequence) {
+    auto plain = [](const Item& item) { return item.kind == Item::kRune && item.low < 0x80; };
+    auto first = std::find_if_not(sequence.begin(), sequence.end(), plain);
+    auto last = std::find_if_not(sequence.rbegin(), std::make_reverse_iterator(first), plain).base();
+    for (auto it = sequence.begin(); it != first; ++it) head_ += static_cast<char>(it->low);
+    for (auto it = last; it != sequence.end(); ++it) tail_ += static_cast<char>(it->low);
+    ends_suffice_ =
+        separators_.empty() && last - first == 1 && (first->kind == Item::kStar || first->kind == Item::kSuper);
+  }
+
   enum Role : uint8_t { kMatch, kConsume, kLoop, kSplit };
   struct Node {
     Item item;
@@ -220,6 +239,8 @@ class Glob {
   std::u32string separators_;
   bool never_ = false;
   bool alone_ = false;
+  std::string head_, tail_;
+  bool ends_suffice_ = false;
 };
 
 bool has_meta(const std::string& pattern) { return pattern.find_first_of("*?[") != pattern.npos; }

@@ -1,6 +1,7 @@
 #include "rules/rule_set.h"
 
 #include <algorithm>
+#include <functional>
 #include <set>
 #include <sstream>
 #include <tuple>
@@ -14,27 +15,70 @@
 namespace limpet {
 namespace {
 
-constexpr std::string_view kGlobLetters = "*?[{\\";
+struct TextHash {
+  using is_transparent = void;
+  size_t operator()(std::string_view text) const { return hash64(text); }
+};
+template <typename T>
+using TextMap = std::unordered_map<std::string, T, TextHash, std::equal_to<>>;
 
-// Rules that share a condition on the name, told apart further by a literal value of a tag where they ask for one.
+// What a text that matches the pattern begins with, whatever stands beside the pattern in its list.
+std::string prefix_of(const std::string& pattern, bool alone) {
+  // A list of globs is joined to {a,b}: a comma or a closing brace within a pattern parts it.
+  if (!alone && pattern.find_first_of(",}") != pattern.npos) return {};
+  return pattern.substr(0, pattern.find_first_of("*?[{\\"));
+}
+
+// From a text to the Ts whose filters may match it: under each literal, or under the beginning of each glob.
+template <typename T>
+class PatternIndex {
+ public:
+  // Calls f(T&) for each T that the filter belongs to, once.
+  template <typename F>
+  void place(const Filter& filter, F f) {
+    const auto& patterns = filter.patterns();
+    bool literal = filter.is_literal();
+    std::set<std::string> keys;
+    for (const std::string& pattern : patterns)
+      keys.insert(literal ? pattern : prefix_of(pattern, patterns.size() == 1));
+    for (const std::string& key : keys) {
+      f((literal ? literals_ : prefixes_)[key]);
+      if (!literal) prefix_sizes_.insert(key.size());
+    }
+  }
+  // Calls f(const T&) for each that may match.
+  template <typename F>
+  void find(std::string_view text, F f) const {
+    if (auto it = literals_.find(text); it != literals_.end()) f(it->second);
+    for (size_t size : prefix_sizes_) {
+      if (size > text.size()) break;
+      if (auto it = prefixes_.find(text.substr(0, size)); it != prefixes_.end()) f(it->second);
+    }
+  }
+
+ private:
+  TextMap<T> literals_, prefixes_;
+  std::set<size_t> prefix_sizes_;
+};
+
+using Indexes = std::vector<uint32_t>;
+
+// Rules that share a condition on the name, told apart further by the values of the tags that they ask for.
 struct Bucket {
-  std::vector<uint32_t> always;
-  std::unordered_map<std::string, std::vector<uint32_t>> by_tag;  // "key\0value"
+  Indexes always;
+  TextMap<PatternIndex<Indexes>> by_tag;  // by key
 
   void add(const Rule& rule, uint32_t index) {
-    const auto& tagpass = rule.selector.tagpass;
-    bool literal = !tagpass.empty() &&
-                   std::all_of(tagpass.begin(), tagpass.end(), [](const auto& t) { return t.second.is_literal(); });
-    if (!literal) return always.push_back(index);
-    for (const auto& [key, filter] : tagpass)
-      for (const std::string& value : filter.patterns()) by_tag[key + '\0' + value].push_back(index);
+    if (rule.selector.tagpass.empty()) return always.push_back(index);
+    for (const auto& [key, filter] : rule.selector.tagpass)
+      by_tag[key].place(filter, [&](Indexes& list) { list.push_back(index); });
   }
-  void collect(const std::vector<Tag>& tags, std::vector<uint32_t>& out) const {
-    out.insert(out.end(), always.begin(), always.end());
+  void collect(const std::vector<Tag>& tags, Indexes& out) const {
+    auto append = [&](const Indexes& list) { out.insert(out.end(), list.begin(), list.end()); };
+    append(always);
     if (by_tag.empty()) return;
     for (const auto& [key, value] : tags)
-      if (auto it = by_tag.find(key + '\0' + value); it != by_tag.end())
-        out.insert(out.end(), it->second.begin(), it->second.end());
+      if (auto it = by_tag.find(key); it != by_tag.end()) it->second.find(value, append);
   }
 };
 
@@ -94,27 +138,13 @@ bool is_live(std::string_view key) {
 }  // namespace
 
 struct RuleSet::Index {
-  std::unordered_map<std::string, Bucket> by_name;
-  std::unordered_map<std::string, Bucket> by_prefix;  // of globs
-  std::set<size_t> prefix_sizes;
-  Bucket any;
+  PatternIndex<Bucket> by_name;
+  Bucket any;  // without namepass
 
   void add(const Rule& rule, uint32_t index) {
     const Filter& names = rule.selector.namepass;
     if (names.empty()) return any.add(rule, index);
-    if (names.is_literal()) {
-      std::set<std::string> distinct(names.patterns().begin(), names.patterns().end());
-      for (const std::string& name : distinct) by_name[name].add(rule, index);
-      return;
-    }
-    std::set<std::string> prefixes;
-    for (const std::string& pattern : names.patterns()) {
-      // A list of globs is joined with commas: a comma within a pattern parts it in two.
-      if (names.patterns().size() > 1 && pattern.find(',') != pattern.npos) return any.add(rule, index);
-      prefixes.insert(pattern.substr(0, pattern.find_first_of(kGlobLetters)));
-    }
-    if (prefixes.contains("")) return any.add(rule, index);
-    for (const std::string& prefix : prefixes) by_prefix[prefix].add(rule, index), prefix_sizes.insert(prefix.size());
+    by_name.place(names, [&](Bucket& bucket) { bucket.add(rule, index); });
   }
 };
 
@@ -122,15 +152,9 @@ RuleSet::RuleSet() : index_(std::make_unique<Index>()) {}
 RuleSet::~RuleSet() = default;
 
 void RuleSet::match(std::string_view name, const std::vector<Tag>& tags, std::vector<uint32_t>& out) const {
-  std::vector<uint32_t> candidates;
+  Indexes candidates;
   index_->any.collect(tags, candidates);
-  if (auto it = index_->by_name.find(std::string(name)); it != index_->by_name.end())
-    it->second.collect(tags, candidates);
-  for (size_t size : index_->prefix_sizes) {
-    if (size > name.size()) break;
-    auto it = index_->by_prefix.find(std::string(name.substr(0, size)));
-    if (it != index_->by_prefix.end()) it->second.collect(tags, candidates);
-  }
+  index_->by_name.find(name, [&](const Bucket& bucket) { bucket.collect(tags, candidates); });
   std::sort(candidates.begin(), candidates.end());
   candidates.erase(std::unique(candidates.begin(), candidates.end()), candidates.end());
   for (uint32_t i : candidates)

@@ -29,8 +29,8 @@ class RuleSet {
   // In file order, files in order of path; rules with enabled = false are left out.
   const std::vector<Rule>& rules() const { return rules_; }
   // Appends the indexes into rules() of all rules whose selector matches, in rising order. The cost depends on the
-  // number of rules that could match (by literal name, prefix of a glob, literal tag), not on the number of rules.
-  // `tags` sorted by key.
+  // number of rules that could match (by name, by a tag of tagpass; of globs by what they begin with), not on the
+  // number of rules. `tags` sorted by key.
   void match(std::string_view name, const std::vector<Tag>& tags, std::vector<uint32_t>& out) const;
   // XXH3-64 over a canonical rendering of all rules: what routers and aggregators compare.
   uint64_t fingerprint() const { return fingerprint_; }

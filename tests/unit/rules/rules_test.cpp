@@ -49,6 +49,26 @@ TEST_CASE("globs of many stars end in time") {
   CHECK(!glob({"*a*a*a*a*a*a*a*a*a*b"}, text));
 }
 
+TEST_CASE("the ends of a glob, compared first, change no answer") {
+  std::mt19937_64 r(6);
+  auto random = [&](std::string_view letters) {
+    std::string text;
+    for (size_t n = r() % 6; n > 0; n--) text += letters[r() % letters.size()];
+    return text;
+  };
+  size_t matched = 0;
+  for (int round = 0; round < 20'000; round++) {
+    std::string plain = random("ab.*?") + "*", classes;  // with each letter in brackets it has no fixed ends
+    if (r() % 2) plain += random("ab.");
+    for (char c : plain) classes += c == '*' || c == '?' ? std::string(1, c) : std::string{'[', c, ']'};
+    std::string text = random("ab.") + random("ab\xc3\xa9"), separators = r() % 2 ? "." : "";
+    bool found = glob({plain}, text, separators);
+    CHECK(found == glob({classes}, text, separators));
+    matched += found;
+  }
+  CHECK(matched > 1000);
+}
+
 TEST_CASE("durations") {
   CHECK(parse_duration("1m30s") == 90 * kSecondNs);
   CHECK(parse_duration("1.5h") == 90 * kMinuteNs);
@@ -75,7 +95,7 @@ TEST_CASE("functions and their names") {
 
 TEST_CASE("the index finds what a loop over all rules finds") {
   std::mt19937_64 r(5);
-  const char* names[] = {"cpu", "cpu_x", "disk", "app_17_requests", "m"};
+  const char* names[] = {"cpu", "cpu_x", "disk", "app_17_requests", "m", "cpuX,m}"};
   const char* selectors[] = {"namepass = [\"cpu\"]\n",
                              "namepass = [\"cpu*\", \"d*k\"]\n",
                              "namepass = [\"app_1?_*\"]\n",
@@ -86,6 +106,12 @@ TEST_CASE("the index finds what a loop over all rules finds") {
                              "namepass = [\"cpu\", \"m\"]\ntagpass = { env = [\"prod\"], host = [\"a\"] }\n",
                              "tagpass = { env = [\"p*\"] }\n",
                              "namepass = [\"cpu,x*\", \"m\"]\n",
+                             "namepass = [\"cpu}*\", \"m\"]\n",
+                             "namepass = [\"c*_x\", \"*k\"]\n",
+                             "tagpass = { env = [\"*d\"] }\n",
+                             "tagpass = { env = [\"pr?d\", \"x\"], host = [\"b\"] }\n",
+                             "tagpass = { env = [\"d}*\", \"x\"] }\n",
+                             "namepass = [\"cpu*\"]\ntagpass = { host = [\"a\", \"b\"], env = [\"prod-*\"] }\n",
                              "tagdrop = { host = [\"a*\"] }\n"};
   for (int round = 0; round < 50; round++) {
     std::string text;
@@ -94,7 +120,8 @@ TEST_CASE("the index finds what a loop over all rules finds") {
     REQUIRE(loaded.ok());
     for (int probe = 0; probe < 20; probe++) {
       std::vector<Tag> tags;
-      if (r() % 2) tags.emplace_back("env", r() % 2 ? "prod" : "dev");
+      const char* envs[] = {"prod", "dev", "prod-7", "", "dX,x}"};
+      if (r() % 2) tags.emplace_back("env", envs[r() % std::size(envs)]);
       if (r() % 2) tags.emplace_back("host", r() % 2 ? "a" : "b");
       const char* name = names[r() % std::size(names)];
       std::vector<uint32_t> found, wanted;
@@ -132,6 +159,24 @@ TEST_CASE("that dropped lines lose fields is advice to who writes the rules") {
   CHECK(loaded.diagnostics.empty());
   REQUIRE(loaded.advice.size() == 1);
   CHECK(to_string(loaded.advice[0]).starts_with("rules.toml:8:8: warning: rule \"r2\" drops the lines it takes; "));
+}
+
+TEST_CASE("a misspelt key is one error, not also a missing one") {
+  std::string good = "[[rule]]\nname = \"r\"\nperiod = \"1m\"\n[rule.fields]\nv = [\"count\"]\n";
+  auto errors = [&](const std::string& from, const std::string& to) {
+    std::string text = good;
+    text.replace(text.find(from), from.size(), to);
+    return load_rules({{"r.toml", text}}).diagnostics;
+  };
+  for (auto [from, to] : {std::pair{"period", "perod"}, {"rule.fields", "rule.feilds"}, {"name =", "nmae ="}}) {
+    auto found = errors(from, to);
+    REQUIRE(found.size() == 1);
+    CHECK(found[0].message.find("did you mean") != std::string::npos);
+  }
+  CHECK(load_rules({{"r.toml", "[defaults]\nperod = \"1m\"\n" + good.substr(0, 20) + good.substr(34)}})
+            .diagnostics.size() == 1);
+  CHECK(errors("period = \"1m\"\n", "").size() == 1);
+  CHECK(errors("name = \"r\"\n", "").size() == 1);
 }
 
 }  // namespace limpet
