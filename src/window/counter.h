@@ -35,8 +35,10 @@ class CounterSeries {
   // Returns the step between the two and the time of the sample in whose pane it belongs; nullopt where there is none
   // (one of them unknown; or they overlap in time: this stays as it is). Commutative.
   // The sum of both contributors' increases and the step is what one contributor would have counted, except where the
-  // step is a small fall: the later part counted on from the lower value, hence up to 1 % of u more.
-  // REQUIRES: the later part's first sample was only a starting value, not counted from zero.
+  // step is a small fall, from u: the later part counted on from the lower value. That gives up to 1 % of u more when
+  // the counter rises again. Where it falls further instead, a little at a time, below 99 % of u, one contributor saw a
+  // reset and counted that value, and the later part saw small falls and counted nothing: up to u less. REQUIRES: the
+  // later part's first sample was only a starting value, not counted from zero.
   struct Joint {
     Number increase;
     int64_t time_ns;

@@ -5,6 +5,7 @@ import http.client
 import json
 import random
 import re
+import select
 import socket
 import threading
 import time
@@ -363,6 +364,10 @@ class LimitsTest(ListenerCase):
                 break
         limpet.write(b"still v=1 1\n")
         self.assertTrue(eventually(lambda: b"still" in bytes(limpet.stdout)))
+        closed = select.poll()
+        for s in open_ones:
+            closed.register(s, select.POLLIN)
+        self.assertTrue(closed.poll(10_000), "none was closed by the other side")
         for s in open_ones:
             s.close()
         self.assertTrue(eventually(lambda: self.answers(limpet), 10, 0.2))
@@ -526,6 +531,18 @@ class StatusTest(ListenerCase):
         limpet = self.busy()
         self.assertEqual(limpet.request("GET", "/healthz")[0], 200)
         self.assertEqual(limpet.request("GET", "/readyz")[0], 200)
+        self.stop(limpet)
+
+    def test_not_ready_while_the_rules_are_broken(self):
+        limpet = self.listening("[[rule]]\nname = ")
+        code, _, body = limpet.request("GET", "/readyz")
+        self.assertEqual((code, body), (503, b"the rules have errors: every line passes through\n"))
+        self.assertEqual(limpet.request("GET", "/healthz")[0], 200)
+        limpet.write_rules(count_rule())
+        self.assertTrue(eventually(lambda: limpet.request("GET", "/readyz")[0] == 200))
+        limpet.write_rules("[[rule]]\nname = ")
+        self.assertTrue(eventually(lambda: limpet.status_number("reload_errors") == 1))
+        self.assertEqual(limpet.request("GET", "/readyz")[0], 200, "those before are in force")
         self.stop(limpet)
 
     def test_status_is_the_ledger_in_json(self):

@@ -92,8 +92,8 @@ TEST_CASE("a counter counts as the definition says") {
 
 TEST_CASE("joined at any point of time, two contributors have counted what one would have") {
   std::mt19937_64 r(2);
-  int joined = 0, falls = 0;
-  for (int round = 0; round < 4000; round++) {
+  int joined = 0, falls = 0, less = 0;
+  for (int round = 0; round < 20'000; round++) {
     std::vector<Point> points = random_series(r, true);
     size_t cut = 1 + r() % (points.size() - 1);
     CounterEvents events;
@@ -118,6 +118,10 @@ TEST_CASE("joined at any point of time, two contributors have counted what one w
     CHECK(bytes_of(early.series) == bytes_of(other_way));
     if (fall) {  // the later part counted on from the lower value
       falls++;
+      double more = early.sum + step->increase.as_double() + late.sum - whole.sum;
+      CHECK(more <= u * 0.01);
+      CHECK(more >= -u);
+      less += more < 0;
       continue;
     }
     joined++;
@@ -129,6 +133,21 @@ TEST_CASE("joined at any point of time, two contributors have counted what one w
   }
   CHECK(joined > 3000);
   CHECK(falls > 100);
+  CHECK(less > 0);
+}
+
+TEST_CASE("a small fall between two contributors, and another, hide a reset") {
+  CounterEvents events;
+  Counted whole, early, late;
+  for (auto [value, time] : {std::pair{900.0, 1}, {1000.0, 2}, {995.0, 3}, {989.0, 4}}) {
+    Point point{Number::of(value), time};
+    count(whole, point, events);
+    count(time < 3 ? early : late, point, events);
+  }
+  auto step = early.series.join(late.series, events);
+  REQUIRE(step);
+  CHECK(whole.sum == 100 + 989);
+  CHECK(early.sum + step->increase.as_double() + late.sum == 100);
 }
 
 TEST_CASE("a small fall between two contributors adds at most what the counter fell by") {
