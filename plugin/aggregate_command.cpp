@@ -8,24 +8,17 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <csignal>
-#include <map>
-#include <memory>
 
 #include "base/limits.h"
-#include "io/files.h"
 #include "io/stderr_log.h"
 #include "io/stdio.h"
 #include "io/unique_fd.h"
+#include "plugin/config_flags.h"
 #include "service/aggregator.h"
 #include "service/config.h"
 
 namespace limpet {
 namespace {
-
-struct Arguments {
-  std::string config;
-  std::map<std::string, std::vector<std::string>> flags;  // by key
-};
 
 constexpr const char* kHelp =
     R"(The aggregator. Telegraf starts it; lines come on stdin or over listeners, results and what passes through go to stdout.
@@ -71,36 +64,14 @@ void raise_descriptor_limit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-// What CLI11 did not know: `--name value` or `--name=value`, each reported like a wrong key.
-std::vector<Flag> unknown_flags(const std::vector<std::string>& rest) {
-  std::vector<Flag> flags;
-  for (const std::string& text : rest) {
-    std::string name = text.substr(0, text.find('='));
-    size_t dashes = name.find_first_not_of('-');
-    if (dashes == 0 && !flags.empty()) continue;  // the value of the one before
-    flags.push_back({dashes == name.npos ? name : name.substr(dashes), {}});
-  }
-  return flags;
-}
-
-LoadedConfig load(const Arguments& arguments, const std::vector<std::string>& rest) {
-  SourceFile file;
-  std::vector<Diagnostic> unread;
-  if (!arguments.config.empty()) {
-    auto text = read_file(arguments.config);
-    if (text)
-      file = {arguments.config, std::move(*text)};
-    else
-      unread.push_back({arguments.config, 0, 0, text.error().substr(arguments.config.size() + 2)});
-  }
-  std::vector<Flag> flags(arguments.flags.begin(), arguments.flags.end());
-  for (Flag& flag : unknown_flags(rest)) flags.push_back(std::move(flag));
-  LoadedConfig loaded = load_config(file, flags);
-  loaded.diagnostics.insert(loaded.diagnostics.begin(), unread.begin(), unread.end());
+LoadedConfig load(const ConfigArguments& arguments, const std::vector<std::string>& rest) {
+  ConfigSource source = read_config_source(arguments, rest);
+  LoadedConfig loaded = load_config(source.file, source.flags);
+  loaded.diagnostics.insert(loaded.diagnostics.begin(), source.unread.begin(), source.unread.end());
   return loaded;
 }
 
-int aggregate(const Arguments& arguments, const std::vector<std::string>& rest) {
+int aggregate(const ConfigArguments& arguments, const std::vector<std::string>& rest) {
   UniqueFd signals = take_signals();  // first of all: a SIGTERM may be on its way
   raise_descriptor_limit();
   LoadedConfig config = load(arguments, rest);
@@ -124,20 +95,9 @@ int aggregate(const Arguments& arguments, const std::vector<std::string>& rest) 
 }  // namespace
 
 void add_aggregate_command(CLI::App& app, int& exit_code) {
-  auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand("aggregate", kHelp);
   command->footer(kExamples);
-  command->allow_extras();
-  command->add_option("--config", arguments->config, "Configuration file (TOML)")->type_name("FILE");
-  for (const ConfigKey& key : aggregate_config_keys()) {
-    std::string name(key.name);
-    auto store = [arguments, name](const std::vector<std::string>& values) { arguments->flags[name] = values; };
-    CLI::Option* option =
-        command->add_option_function<std::vector<std::string>>("--" + name, store, std::string(key.help));
-    option->type_name(std::string(key.value))->expected(key.kind == ConfigKey::Kind::kBoolean ? 0 : 1, 1);
-    option->multi_option_policy(key.kind == ConfigKey::Kind::kTexts ? CLI::MultiOptionPolicy::TakeAll
-                                                                    : CLI::MultiOptionPolicy::TakeLast);
-  }
+  auto arguments = add_config_flags(*command, aggregate_config_keys());
   command->callback([arguments, command, &exit_code] { exit_code = aggregate(*arguments, command->remaining()); });
 }
 

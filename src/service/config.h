@@ -13,6 +13,7 @@
 #include "io/endpoint.h"
 #include "lineproto/parse.h"
 #include "rules/rule_set.h"
+#include "service/config_keys.h"
 
 namespace limpet {
 
@@ -50,18 +51,7 @@ struct LoadedConfig {
   bool ok() const { return diagnostics.empty(); }
 };
 
-// One key of the file, and the flag `--NAME` of the same name.
-struct ConfigKey {
-  enum class Kind : uint8_t { kText, kTexts, kInteger, kNumber, kBoolean, kDuration };
-  std::string_view name;  // "listen.http"
-  Kind kind;
-  std::string_view value;  // what stands in its place in a help text: "HOST:PORT"
-  std::string_view help;   // one line, with the default
-};
 std::span<const ConfigKey> aggregate_config_keys();
-
-// A flag as it was given: name without dashes, and its values.
-using Flag = std::pair<std::string, std::vector<std::string>>;
 
 // `file` may have an empty path: no file. Flags win over the file. Every error is reported in one run.
 LoadedConfig load_config(const SourceFile& file, const std::vector<Flag>& flags);

@@ -123,7 +123,7 @@ TEST_CASE("an assignment needs a directory and says what becomes of other pods' 
   CHECK(load("directory = \"/d\"\nunowned = \"drop\"\nweight = 2\n").config.assignment.weight == 2);
 
   CHECK(errors("[assignment]\nunowned = \"drop\"\n") ==
-        std::vector<std::string>{"limpet.toml:1:2: error: [assignment] needs `directory`: where the sharder keeps "
+        std::vector<std::string>{"dir/limpet.toml:1:2: error: [assignment] needs `directory`: where the sharder keeps "
                                  "assignment.json"});
   for (const char* text : {"directory = \"/d\"\n", "directory = \"/d\"\nunowned = \"forward\"\n",
                            "directory = \"/d\"\nunowned = \"pass\"\n"}) {

@@ -1,0 +1,54 @@
+#include "plugin/config_flags.h"
+
+#include <CLI/CLI.hpp>
+
+#include "io/files.h"
+
+namespace limpet {
+namespace {
+
+// What CLI11 did not know: `--name value` or `--name=value`.
+std::vector<Flag> unknown_flags(const std::vector<std::string>& rest) {
+  std::vector<Flag> flags;
+  for (const std::string& text : rest) {
+    std::string name = text.substr(0, text.find('='));
+    size_t dashes = name.find_first_not_of('-');
+    if (dashes == 0 && !flags.empty()) continue;  // the value of the one before
+    flags.push_back({dashes == name.npos ? name : name.substr(dashes), {}});
+  }
+  return flags;
+}
+
+}  // namespace
+
+std::shared_ptr<ConfigArguments> add_config_flags(CLI::App& command, std::span<const ConfigKey> keys) {
+  auto arguments = std::make_shared<ConfigArguments>();
+  command.allow_extras();
+  command.add_option("--config", arguments->config, "Configuration file (TOML)")->type_name("FILE");
+  for (const ConfigKey& key : keys) {
+    std::string name(key.name);
+    auto store = [arguments, name](const std::vector<std::string>& values) { arguments->flags[name] = values; };
+    CLI::Option* option =
+        command.add_option_function<std::vector<std::string>>("--" + name, store, std::string(key.help));
+    option->type_name(std::string(key.value))->expected(key.kind == ConfigKey::Kind::kBoolean ? 0 : 1, 1);
+    option->multi_option_policy(key.kind == ConfigKey::Kind::kTexts ? CLI::MultiOptionPolicy::TakeAll
+                                                                    : CLI::MultiOptionPolicy::TakeLast);
+  }
+  return arguments;
+}
+
+ConfigSource read_config_source(const ConfigArguments& arguments, const std::vector<std::string>& rest) {
+  ConfigSource source;
+  if (!arguments.config.empty()) {
+    auto text = read_file(arguments.config);
+    if (text)
+      source.file = {arguments.config, std::move(*text)};
+    else
+      source.unread.push_back({arguments.config, 0, 0, text.error().substr(arguments.config.size() + 2)});
+  }
+  source.flags.assign(arguments.flags.begin(), arguments.flags.end());
+  for (Flag& flag : unknown_flags(rest)) source.flags.push_back(std::move(flag));
+  return source;
+}
+
+}  // namespace limpet
