@@ -1,5 +1,7 @@
 // The one executable: a list of commands, each in a file of its own.
 #include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
 
 #include "plugin/aggregate_command.h"
 #include "plugin/check_command.h"
@@ -8,7 +10,9 @@
 #include "plugin/replay_command.h"
 #include "plugin/test_command.h"
 
-int main(int argc, char** argv) {
+namespace {
+
+int run(int argc, char** argv) {
   CLI::App app{"Limpet: sticky, loss-free metric aggregation for Telegraf.", "limpet"};
   app.set_version_flag("--version", "limpet " LIMPET_VERSION);
   app.set_help_flag("-h,--help", "Print this help and exit");
@@ -26,4 +30,15 @@ int main(int argc, char** argv) {
 
   CLI11_PARSE(app, argc, argv);
   return exit_code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "E! limpet: %s\n", e.what());
+  }
+  return 1;
 }

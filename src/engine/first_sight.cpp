@@ -117,7 +117,10 @@ Decision& Engine::Impl::decision_for(const Head& head) {
   matched.clear();
   match(head.name, head.tags, matched);
   std::string key = head.name;
-  for (RuleEpoch* epoch : matched) key.append(1, '\0').append(reinterpret_cast<const char*>(&epoch), sizeof epoch);
+  for (const RuleEpoch* epoch : matched) {
+    auto id = reinterpret_cast<uintptr_t>(epoch);
+    key.append(1, '\0').append(reinterpret_cast<const char*>(&id), sizeof id);
+  }
   auto& decision = decisions[key];
   if (!decision) decision = std::make_unique<Decision>(head.name, matched, options.dialect);
   return *decision;

@@ -22,7 +22,7 @@ bool begins_oddly(char c) { return static_cast<unsigned char>(c) <= ' ' || c == 
 // the same, or that it is bad.
 const char* find_head_end(const char* p, const char* end) {
   const char* q = find_blank(p, end);
-  while (q < end && *q == ' ' && q > p && q[-1] == '\\' && !(q - p > 1 && q[-2] == '\\')) q = find_blank(q + 1, end);
+  while (q < end && *q == ' ' && q > p && q[-1] == '\\' && (q - p <= 1 || q[-2] != '\\')) q = find_blank(q + 1, end);
   return q;
 }
 

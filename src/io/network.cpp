@@ -213,7 +213,8 @@ Network::Network(NetworkHandlers handlers, Log& log, NetworkLimits limits) : imp
   impl_->shared.limits = limits;
 }
 
-Network::~Network() { stop(); }
+// Whatever stop() could throw here, out of memory, may end the process.
+Network::~Network() { stop(); }  // NOLINT(bugprone-exception-escape)
 
 void Network::listen_http(const Endpoint& endpoint) {
   impl_->listeners.push_back(std::make_unique<Impl::Listener>(*impl_, endpoint, true));

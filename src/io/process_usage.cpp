@@ -1,10 +1,10 @@
 #include "io/process_usage.h"
 
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
+#include <ctime>
 #include <string>
 #include <string_view>
 

@@ -28,8 +28,9 @@ std::optional<int64_t> parse_duration(std::string_view text) {
     size_t digits = text.find_first_not_of("0123456789.");
     if (digits == 0 || digits == text.npos) return std::nullopt;
     double n = 0;
-    auto r = std::from_chars(text.data(), text.data() + digits, n, std::chars_format::fixed);
-    if (r.ec != std::errc() || r.ptr != text.data() + digits) return std::nullopt;
+    const char *begin = text.data(), *end = begin + digits;
+    auto r = std::from_chars(begin, end, n, std::chars_format::fixed);
+    if (r.ec != std::errc() || r.ptr != end) return std::nullopt;
     text.remove_prefix(digits);
     std::string_view unit = text.substr(0, text.find_first_of("0123456789."));
     int64_t unit_ns = 0;

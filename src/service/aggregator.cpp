@@ -1,13 +1,13 @@
 #include "service/aggregator.h"
 
 #include <fmt/format.h>
-#include <limits.h>
 #include <poll.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <climits>
 #include <csignal>
 
 #include "base/limits.h"

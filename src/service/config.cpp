@@ -136,10 +136,10 @@ void Loader::apply_assignment(const ConfigKey& key, const ConfigSetting& setting
   } else if (key.name == "assignment.revision") {
     a.revision = setting.text();
   } else if (key.name == "assignment.weight") {
-    if (!(setting.number > 0 && setting.number <= 1000))
-      reader_.error(place, "\"assignment.weight\" must be above 0 and at most 1000");
-    else
+    if (setting.number > 0 && setting.number <= 1000)
       a.weight = setting.number;
+    else
+      reader_.error(place, "\"assignment.weight\" must be above 0 and at most 1000");
   } else if (key.name == "assignment.unowned") {
     unowned_set_ = true;
     auto word = reader_.word(key, setting, {"drop", "forward"});

@@ -48,7 +48,7 @@ double lines_per_group(const Rule& rule) {
 
 }  // namespace
 
-Pipeline::Pipeline(Options options, Log& log, MonoTime now)
+Pipeline::Pipeline(const Options& options, Log& log, MonoTime now)
     : dialect_(options.engine.dialect),
       log_(log),
       engine_(options.engine, log),

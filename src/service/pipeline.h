@@ -37,7 +37,7 @@ class Pipeline {
     uint64_t emit_rate_lines_per_s = 20'000;
     size_t chunk_bytes = 4096;
   };
-  Pipeline(Options options, Log& log, MonoTime now);
+  Pipeline(const Options& options, Log& log, MonoTime now);
 
   std::vector<PlannedChange> set_rules(std::shared_ptr<const RuleSet> rules, WallTime now);
 

@@ -174,7 +174,7 @@ class TestFile {
   std::optional<int64_t> clock_of(const toml::table& table) {
     const toml::node* node = table.get("clock");
     if (!node) return std::nullopt;
-    if (auto ns = node->value_exact<int64_t>()) return *ns;
+    if (auto ns = node->value_exact<int64_t>()) return ns;
     if (auto date = node->value_exact<toml::date_time>()) {
       auto days = std::chrono::sys_days(std::chrono::year(date->date.year) / date->date.month / date->date.day)
                       .time_since_epoch()
