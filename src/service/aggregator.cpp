@@ -12,6 +12,7 @@
 
 #include "base/limits.h"
 #include "io/files.h"
+#include "io/process_usage.h"
 #include "io/stdio.h"
 #include "service/lateness.h"
 
@@ -25,6 +26,13 @@ constexpr size_t kWriteBytesPerTurn = size_t{1} << 20;  // then stdin has its tu
 constexpr int kWorkPerTurn = 16;
 constexpr int64_t kWaitMaxNs = kSecondNs;  // a wall clock that was set is noticed after this
 constexpr int64_t kRulesPollNs = 5 * kSecondNs;
+constexpr int64_t kReportEveryNs = 2 * kSecondNs;
+// Before the first assignment lines wait so long, and take so much memory; then they are other pods'.
+constexpr int64_t kHoldNs = 10 * kSecondNs;
+constexpr size_t kHoldBytes = size_t{256} << 20;
+// Who slept so long may own less than before: the assignment is read before anything is emitted.
+constexpr int64_t kSleptNs = kSecondNs;
+constexpr int64_t kLookNs = 5 * kSecondNs;
 
 std::string random_id() {
   uint64_t bits = 0;
@@ -49,6 +57,7 @@ Pipeline::Options pipeline_options(const AggregateConfig& config, const std::str
   options.engine.pod = config.pod;
   options.engine.incarnation = incarnation;
   options.engine.started = started;
+  options.engine.shared = config.assignment.configured;
   options.emit_rate_lines_per_s = config.emit_rate_lines_per_s;
   options.chunk_bytes = stdout_is_pipe ? size_t{PIPE_BUF} : kFileChunkBytes;
   return options;
@@ -100,6 +109,7 @@ void Aggregator::start() {
   // /dev/null has no end worth waiting for; what is no pipe and brings no lines is not read either.
   bool lines = config_.read_lines && !is_null_device(streams_.in);
   stdin_open_ = lines || stdin_is_pipe_;
+  if (config_.assignment.configured) follow_assignment();
   if (network_) network_->start();
   if (!stdin_open_ && config_.http.empty() && config_.sockets.empty())
     log_.error("nothing to do: stdin brings no lines, and no listener is configured below [listen]");
@@ -162,6 +172,91 @@ void Aggregator::make_listeners() {
   for (const Endpoint& endpoint : config_.sockets) network_->listen_stream(endpoint);
 }
 
+void Aggregator::follow_assignment() {
+  const AssignmentConfig& a = config_.assignment;
+  assignment_.ownership = std::make_shared<Ownership>();
+  health_.assigned = false;
+  if (a.directory.empty()) return;  // an error of the configuration: nothing is owned
+  follower_ = std::make_unique<AssignmentFollower>(
+      AssignmentFollower::Options{.directory = a.directory,
+                                  .pod = config_.pod,
+                                  .incarnation = incarnation_,
+                                  .may_own = a.may_own,
+                                  .started = started_,
+                                  .held_ns = kHoldNs},
+      [this] { inbox_.wake().ring(); }, log_);
+}
+
+// What is this pod's is looked up before lines are applied or results are written.
+void Aggregator::heed_assignment() {
+  if (!follower_) return;
+  MonoTime now = monotonic_now();
+  if (turned_.ns != 0 && now.ns - turned_.ns > kWaitMaxNs + kSleptNs && !follower_->look_now(kLookNs))
+    log_.warning("the assignment could not be read for 5 s after this process had slept");
+  turned_ = monotonic_now();
+  if (auto news = follower_->take()) take(*news);
+}
+
+void Aggregator::take(const AssignmentNews& news) {
+  if (news.ownership != assignment_.ownership) {
+    loads_.add(pipeline_.engine().slice_work(), process_cpu_s(), monotonic_now());
+    loads_.adopt(news.ownership);
+    adopted_ = wall_now();
+    pipeline_.engine().set_ownership(news.ownership, adopted_);
+  }
+  assignment_ = news;
+  health_.assigned = news.listed && config_.assignment.may_own;
+}
+
+// Lines wait while it is not known which of them are this pod's.
+bool Aggregator::holding() {
+  if (held_ || !config_.assignment.configured) return false;
+  bool known = assignment_.listed || !follower_ || !config_.assignment.may_own;
+  bool waited = wall_now().ns - started_.ns > kHoldNs || !lifecycle_.reading();
+  if (!known && !waited) return true;
+  held_ = true;
+  if (!assignment_.listed)
+    log_.error(
+        fmt::format("no assignment names the pod \"{}\": until one does, every line is another pod's", config_.pod));
+  if (stdin_open_ && config_.read_lines) pipeline_.take_lines(stdin_source_, stdin_buffer_, wall_now());
+  return false;
+}
+
+PodState Aggregator::pod_state() {
+  if (!rules_error_.empty() || assignment_.twin) return PodState::kStarting;
+  if (!assignment_.drain) return PodState::kReady;
+  bool empty = assignment_.ownership->owned() == 0 && !pipeline_.engine().finishing() && !pipeline_.results_pending() &&
+               pipeline_.output().empty();
+  return assignment_.listed && empty ? PodState::kDrained : PodState::kDraining;
+}
+
+void Aggregator::report() {
+  if (!follower_) return;
+  MonoTime now = monotonic_now();
+  PodState state = pod_state();
+  if (now.ns < report_due_.ns && state == reported_) return;
+  if (now.ns >= report_due_.ns) {
+    loads_.add(pipeline_.engine().slice_work(), process_cpu_s(), now);
+    pipeline_.engine().age_hot_keys();
+    report_due_.ns = now.ns + kReportEveryNs;
+  }
+  reported_ = state;
+  const AssignmentConfig& a = config_.assignment;
+  PodReport report;
+  report.name = config_.pod, report.incarnation = incarnation_, report.sequence = ++report_sequence_;
+  if (auto addresses = bound(); !addresses.empty()) report.address = addresses.front();
+  report.zone = a.zone, report.host = a.host.empty() ? host_name() : a.host, report.revision = a.revision;
+  report.weight = a.weight;
+  report.rules = fmt::format("{:016x}", pipeline_.engine().rules().fingerprint());
+  report.started_s = started_.ns / kSecondNs;
+  MemoryUse memory = memory_use();
+  report.memory = memory.resident_bytes, report.memory_limit = memory.limit_bytes;
+  report.state = state;
+  report.generation = assignment_.ownership->generation();
+  loads_.describe(pipeline_.engine().slice_state(), pipeline_.engine().hot_keys(), report);
+  follower_->write(std::move(report));
+}
+
 // Sleeps until a descriptor, a deadline or another thread has something.
 void Aggregator::wait() {
   MonoTime now = monotonic_now();
@@ -176,14 +271,16 @@ void Aggregator::wait() {
     if (config_.metrics_interval_ns > 0) until(metrics_due_.ns - now.ns);
     if (body_) until(0);
   }
+  if (follower_) until(report_due_.ns - now.ns);
   bool output = !pipeline_.output().empty() && lifecycle_.phase() <= Phase::kEmptying;
-  bool input = stdin_open_ && lifecycle_.reading();
+  bool input = stdin_open_ && lifecycle_.reading() && !(holding() && stdin_buffer_.text().size() > kHoldBytes);
   pollfd fds[] = {{.fd = input ? streams_.in : -1, .events = POLLIN, .revents = 0},
                   {.fd = streams_.out, .events = static_cast<short>(output ? POLLOUT : 0), .revents = 0},
                   {.fd = inbox_.wake().fd(), .events = POLLIN, .revents = 0},
                   {.fd = streams_.signals, .events = POLLIN, .revents = 0}};
   timespec timeout{.tv_sec = wait_ns / kSecondNs, .tv_nsec = wait_ns % kSecondNs};
   ::ppoll(fds, std::size(fds), &timeout, nullptr);
+  heed_assignment();
   if (fds[0].revents != 0) read_stdin();
   if (stdout_is_pipe_ && (fds[1].revents & (POLLERR | POLLNVAL)) && lifecycle_.phase() < Phase::kLingering)
     lifecycle_.on_stdout_broken();
@@ -198,6 +295,7 @@ void Aggregator::turn() {
   if (lifecycle_.reading()) {
     resume_streams();
     write_metrics();
+    report();
   }
   if (lifecycle_.phase() <= Lifecycle::Phase::kDraining) pipeline_.advance(wall_now(), monotonic_now());
   write_output();
@@ -210,10 +308,11 @@ void Aggregator::read_stdin() {
   bool lines = config_.read_lines;
   if (result.read > 0 && lines) {
     bool whole = stdin_buffer_.added(result.read);
-    if (whole || stdin_buffer_.text().size() > limits::kLineBytesMax)
+    if ((whole || stdin_buffer_.text().size() > limits::kLineBytesMax) && !holding())
       pipeline_.take_lines(stdin_source_, stdin_buffer_, wall_now());
   }
   if (!result.ended) return;
+  if (lines) pipeline_.take_lines(stdin_source_, stdin_buffer_, wall_now());
   if (lines) pipeline_.end_lines(stdin_source_, stdin_buffer_);
   stdin_open_ = false;
   lifecycle_.on_stdin_end(monotonic_now());
@@ -245,13 +344,28 @@ void Aggregator::handle_signal(int number) {
 
 void Aggregator::take_work(bool all) {
   for (int i = 0; all || i < kWorkPerTurn; i++) {
-    if (!body_) body_ = inbox_.pop();
+    if (!body_) body_ = next_work();
     if (!body_) return;
     std::visit([this](auto& work) { take(work); }, *body_);
     if (auto* body = std::get_if<WriteBody>(&*body_); body && body->at > 0 && !body->rest().empty()) continue;
     body_.reset();
   }
   inbox_.wake().ring();  // there may be more
+}
+
+std::optional<Work> Aggregator::next_work() {
+  bool hold = holding();
+  if (!hold && !held_work_.empty()) {
+    std::optional<Work> work(std::move(held_work_.front()));
+    held_work_.pop_front();
+    return work;
+  }
+  while (std::optional<Work> work = inbox_.pop()) {
+    bool lines = std::holds_alternative<WriteBody>(*work) || std::holds_alternative<StreamBytes>(*work);
+    if (!hold || !lines) return work;
+    held_work_.push_back(std::move(*work));
+  }
+  return std::nullopt;
 }
 
 void Aggregator::take(WriteBody& body) {
@@ -326,6 +440,15 @@ ProcessStatus Aggregator::process_status() {
   }
   status.log_dropped = log_dropped_();
   status.emit_rate_lines_per_s = pipeline_.emit_rate_lines_per_s();
+  if ((status.shared = config_.assignment.configured)) {
+    const Ownership& ownership = *assignment_.ownership;
+    status.pod_state = to_string(pod_state());
+    status.generation = ownership.generation();
+    status.adopted_age_ns = adopted_.ns - assignment_.created_s * kSecondNs;
+    status.slices = ownership.slices(), status.slices_owned = ownership.owned();
+    status.assignments_rejected = assignment_.rejected, status.twin = assignment_.twin;
+    status.slice_samples_per_s = loads_.samples_per_s(), status.slice_cpu = loads_.cpu();
+  }
   return status;
 }
 
@@ -365,6 +488,7 @@ void Aggregator::follow_lifecycle() {
 // All that was promised to senders is applied before the windows are frozen.
 void Aggregator::begin_flush() {
   watcher_.reset();
+  held_ = true;
   if (network_) network_->stop_accepting();
   take_work(true);
   inbox_.close();
@@ -410,6 +534,7 @@ void Aggregator::finish() {
                                      status_stats({process, pipeline_.engine().ledger(), pipeline_.engine().gauges()}));
     if (!written) log_.error(written.error());
   }
+  follower_.reset();
   if (network_) network_->stop();
 }
 

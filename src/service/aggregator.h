@@ -10,6 +10,7 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -19,6 +20,7 @@
 #include "base/log.h"
 #include "io/network.h"
 #include "io/stderr_log.h"
+#include "service/assignment_follower.h"
 #include "service/config.h"
 #include "service/http_api.h"
 #include "service/inbox.h"
@@ -26,6 +28,7 @@
 #include "service/line_buffer.h"
 #include "service/pipeline.h"
 #include "service/rules_watcher.h"
+#include "service/slice_loads.h"
 #include "service/status.h"
 
 namespace limpet {
@@ -75,6 +78,13 @@ class Aggregator {
   void write_metrics();
   void write_last_metrics();
   void follow_lifecycle();
+  void follow_assignment();
+  void heed_assignment();
+  void take(const AssignmentNews& news);
+  bool holding();
+  std::optional<Work> next_work();
+  void report();
+  PodState pod_state();
   void begin_flush();
   void report_lateness();
   void finish();
@@ -95,6 +105,15 @@ class Aggregator {
   HttpApi api_;
   std::unique_ptr<Network> network_;  // made with the object, started by run(); null: no listeners
   std::unique_ptr<RulesWatcher> watcher_;
+  std::unique_ptr<AssignmentFollower> follower_;  // null: keys are not shared
+  AssignmentNews assignment_;
+  WallTime adopted_{};  // when it came in force
+  SliceLoads loads_;
+  std::deque<Work> held_work_;  // came before it was known what is this pod's
+  bool held_ = false;           // holding() was over
+  PodState reported_ = PodState::kStarting;
+  uint64_t report_sequence_ = 0;
+  MonoTime report_due_{}, turned_{};
 
   LineBuffer stdin_buffer_;
   LineSource stdin_source_;

@@ -57,6 +57,10 @@ HttpAnswer answer_ready(const Health& health) {
   if (health.stopping) return {.status = 503, .body = "stopping\n", .content_type = "text/plain"};
   if (!health.rules_ok)
     return {.status = 503, .body = "the rules have errors: every line passes through\n", .content_type = "text/plain"};
+  if (!health.assigned)
+    return {.status = 503,
+            .body = "no assignment names this pod: every line is another pod's\n",
+            .content_type = "text/plain"};
   return {.status = 200, .body = "ready\n", .content_type = "text/plain"};
 }
 

@@ -15,6 +15,7 @@ struct Health {
   std::atomic<int64_t> heartbeat_ns{0};  // when the engine's thread last came round, monotonic
   std::atomic<bool> rules_ok{false};
   std::atomic<bool> stopping{false};
+  std::atomic<bool> assigned{true};  // false: keys are shared, and it is not known which are this pod's
 };
 
 class HttpApi {

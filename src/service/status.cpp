@@ -1,12 +1,11 @@
 #include "service/status.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <cstdio>
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "io/process_usage.h"
 #include "lineproto/format.h"
 #include "service/lateness.h"
 
@@ -23,16 +22,6 @@ struct ProcessMetric {
 };
 
 double seconds(int64_t ns) { return static_cast<double>(ns) * 1e-9; }
-
-// Pages held in memory; 0 where the system does not say.
-double resident_bytes() {
-  long total = 0, resident = 0;
-  FILE* file = std::fopen("/proc/self/statm", "re");
-  if (!file) return 0;
-  if (std::fscanf(file, "%ld %ld", &total, &resident) != 2) resident = 0;
-  std::fclose(file);
-  return static_cast<double>(resident) * static_cast<double>(sysconf(_SC_PAGESIZE));
-}
 
 #define OF_PROCESS(expression) [](const Status& s) { return static_cast<double>(expression); }
 
@@ -73,12 +62,22 @@ constexpr ProcessMetric kProcessMetrics[] = {
     {"connections_refused", "limpet_connections_refused_total", "Connections closed at once since there were too many.",
      OF_PROCESS(s.process.connections_refused)},
     {"requests", "limpet_http_requests_total", "HTTP requests.", OF_PROCESS(s.process.requests)},
+    {"generation", "limpet_assignment_generation", "Generation of the assignment in force; 0: none.",
+     OF_PROCESS(s.process.generation)},
+    {"slices_owned", "limpet_slices_owned", "Slices of the assignment that are this pod's.",
+     OF_PROCESS(s.process.slices_owned)},
+    {"assignments_rejected", "limpet_assignments_rejected_total",
+     "Assignment files that were refused: the last good one stayed in force.",
+     OF_PROCESS(s.process.assignments_rejected)},
+    {"assignment_twin", "limpet_assignment_twin",
+     "1: another process works under this pod's name, so this one owns nothing.", OF_PROCESS(s.process.twin)},
     {"log_dropped", "limpet_log_dropped_total", "Log lines that stderr did not take.",
      OF_PROCESS(s.process.log_dropped)},
     {"uptime_s", nullptr, nullptr, OF_PROCESS(seconds(s.process.now.ns - s.process.started.ns))},
     {nullptr, "limpet_start_time_seconds", "When the process started, in Unix time.",
      OF_PROCESS(seconds(s.process.started.ns))},
-    {"resident_bytes", "process_resident_memory_bytes", "Resident memory.", OF_PROCESS((void(s), resident_bytes()))},
+    {"resident_bytes", "process_resident_memory_bytes", "Resident memory.",
+     OF_PROCESS((void(s), memory_use().resident_bytes))},
 };
 
 struct RuleMetric {
@@ -218,6 +217,11 @@ void add_process(const Status& status, ordered_json& json) {
   json["listening"] = p.listening;
   json["rule_set"] = {
       {"count", p.rules}, {"fingerprint", fmt::format("{:016x}", p.rules_fingerprint)}, {"error", p.rules_error}};
+  if (p.shared)
+    json["assignment"] = {
+        {"state", p.pod_state}, {"generation", p.generation},         {"adopted_after_s", seconds(p.adopted_age_ns)},
+        {"slices", p.slices},   {"slices_owned", p.slices_owned},     {"samples_per_s", p.slice_samples_per_s},
+        {"cpu", p.slice_cpu},   {"rejected", p.assignments_rejected}, {"twin", p.twin}};
   ordered_json& gauges = json["gauges"];
   for (const ProcessMetric& metric : kProcessMetrics) {
     if (!metric.field) continue;

@@ -29,6 +29,15 @@ struct ProcessStatus {
   uint64_t connections = 0, connections_refused = 0, requests = 0;
   uint64_t log_dropped = 0;
   double emit_rate_lines_per_s = 0;  // in force
+  // Where keys are shared with other pods.
+  bool shared = false;
+  std::string pod_state;  // as the reports say: "starting", "ready", "draining", "drained"
+  uint64_t generation = 0;
+  int64_t adopted_age_ns = 0;  // from the assignment's creation to its adoption here
+  uint64_t slices = 0, slices_owned = 0;
+  uint64_t assignments_rejected = 0;
+  bool twin = false;
+  double slice_samples_per_s = 0, slice_cpu = 0;  // moving averages over all slices
 };
 
 struct Status {
