@@ -57,8 +57,11 @@ void Engine::Impl::look_up_owner(Group& group) const {
   group.owned_from_ns = INT64_MAX, group.owned_to_ns = INT64_MIN;
   if (group.tenure->empty()) return;
   const Interval& last = group.tenure->intervals().back();
-  bool whole = last.from_ns == Interval::kBegin || last.after_death;
-  group.owned_from_ns = whole ? last.from_ns : plus(last.from_ns, group.epoch.rule->period_ns);
+  auto all_windows_from = [&](int64_t begin_ns) {
+    return begin_ns == Interval::kBegin ? begin_ns : plus(begin_ns, group.epoch.rule->period_ns);
+  };
+  group.owned_from_ns =
+      last.after_death ? std::max(last.from_ns, all_windows_from(last.inherited_ns)) : all_windows_from(last.from_ns);
   group.owned_to_ns = last.to_ns;
   group.counted_since_ns = counted_since(group);
 }

@@ -35,9 +35,18 @@ bool Tenure::owns_line(int64_t time_ns) const {
   return std::any_of(intervals_.begin(), intervals_.end(), [&](const Interval& i) { return i.owns_line(time_ns); });
 }
 
+// Its own moves, and how those came to their slices whose heir it was.
+bool OwnershipTracker::matters(const Move& move) const {
+  if (move.from == pod_ || move.to == pod_) return true;
+  return std::any_of(moves_.begin(), moves_.end(),
+                     [&](const Move& heir) { return heir.cause == MoveCause::kDeath && heir.from == move.to; });
+}
+
 void OwnershipTracker::remember_moves(const Assignment& assignment, WallTime now) {
-  for (const Move& move : assignment.moved) {
-    if (move.from != pod_ && move.to != pod_) continue;
+  // The latest first: a death comes after what it ended.
+  for (auto it = assignment.moved.rbegin(); it != assignment.moved.rend(); ++it) {
+    const Move& move = *it;
+    if (!matters(move)) continue;
     auto same = [&](const Move& known) { return same_move(known, move); };
     if (std::none_of(moves_.begin(), moves_.end(), same)) moves_.push_back(move);
   }
@@ -60,9 +69,19 @@ Tenure OwnershipTracker::tenure_of(const std::vector<const Move*>& moves, bool o
                                    WallTime now) const {
   std::vector<Interval> intervals;
   bool open = false;
-  auto begin = [&](int64_t from_ns, bool after_death) {
-    intervals.push_back({from_ns, Interval::kEnd, since_of(low, from_ns, after_death, now), after_death});
+  auto begin = [&](int64_t from_ns, bool after_death, int64_t inherited_ns) {
+    intervals.push_back({from_ns, Interval::kEnd, since_of(low, from_ns, after_death, now), after_death, inherited_ns});
     open = true;
+  };
+  // Since when the dead pod of a move had it, with what it had inherited itself.
+  auto inherited = [&](size_t i) {
+    std::string heir = moves[i]->from;
+    for (size_t j = i; j-- > 0;) {
+      if (moves[j]->to != heir) continue;
+      if (moves[j]->cause != MoveCause::kDeath) return cutover_ns(*moves[j]);
+      heir = moves[j]->from;
+    }
+    return Interval::kBegin;
   };
   auto end = [&](const Move& move) {
     intervals.back().to_ns = cutover_ns(move);
@@ -70,15 +89,18 @@ Tenure OwnershipTracker::tenure_of(const std::vector<const Move*>& moves, bool o
     // Declared dead: nothing of it is this pod's any more. And what ended before it began never was.
     if (move.cause == MoveCause::kDeath || intervals.back().to_ns <= intervals.back().from_ns) intervals.pop_back();
   };
-  for (const Move* move : moves) {
+  for (size_t i = 0; i < moves.size(); i++) {
+    const Move* move = moves[i];
     if (move->from == pod_) {
       // How it came is longer ago than the file remembers.
-      if (!open) begin(Interval::kBegin, false);
+      if (!open) begin(Interval::kBegin, false, Interval::kBegin);
       end(*move);
     }
-    if (move->to == pod_ && !open) begin(cutover_ns(*move), move->cause == MoveCause::kDeath && !move->from.empty());
+    if (move->to != pod_ || open) continue;
+    bool death = move->cause == MoveCause::kDeath && !move->from.empty();
+    begin(cutover_ns(*move), death, death ? inherited(i) : Interval::kBegin);
   }
-  if (owned_now && !open) begin(cutover, false);
+  if (owned_now && !open) begin(cutover, false, Interval::kBegin);
   if (!owned_now && open) {
     // It went, in a generation whose moves were not seen.
     intervals.back().to_ns = cutover;

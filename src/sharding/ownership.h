@@ -26,15 +26,17 @@ struct Interval {
   int64_t from_ns = kBegin;   // cutover by which it came; kBegin: nobody had it before
   int64_t to_ns = kEnd;       // cutover by which it went; kEnd: it is still this pod's
   int64_t since_ns = kBegin;  // when this process adopted it: of windows that began before it has a part at most
-  // The former owner died: its windows in progress at `from_ns` are emitted by this pod, with what it has of them.
+  // The former owner died: its windows in progress at `from_ns` are emitted by this pod, with what it has of them;
+  // those that began at or after `inherited_ns` were its.
   bool after_death = false;
+  int64_t inherited_ns = kBegin;
 
   // REQUIRES: begin_ns < end_ns.
   bool owns_window(int64_t begin_ns, int64_t end_ns) const {
-    return begin_ns < to_ns && (after_death ? end_ns > from_ns : begin_ns >= from_ns);
+    return begin_ns < to_ns && (after_death ? end_ns > from_ns && begin_ns >= inherited_ns : begin_ns >= from_ns);
   }
   // A line of that time is this pod's to write back.
-  bool owns_line(int64_t time_ns) const { return time_ns < to_ns && (after_death || time_ns >= from_ns); }
+  bool owns_line(int64_t time_ns) const { return time_ns < to_ns && time_ns >= (after_death ? inherited_ns : from_ns); }
   bool operator==(const Interval&) const = default;
 };
 
@@ -109,7 +111,9 @@ class OwnershipTracker {
   int64_t since_of(uint64_t low, int64_t from_ns, bool after_death, WallTime now) const;
 
   const std::string pod_;
-  std::vector<Move> moves_;  // to or from this pod, by cutover; those of a day
+  bool matters(const Move& move) const;
+
+  std::vector<Move> moves_;  // to or from this pod, or to one that it was the heir of, by cutover; those of a day
   std::shared_ptr<const Ownership> last_;
 };
 

@@ -121,6 +121,26 @@ TEST_CASE("a death: the heir has the windows in progress, the dead one nothing")
   CHECK(heir.intervals()[0].since_ns == at(301).ns);
 }
 
+TEST_CASE("an heir has no windows that the dead one never had") {
+  OwnershipTracker c("c");
+  c.adopt(halves(1, "a", "b"), at(100));
+  Assignment next = halves(5, "c", "b", 225);
+  // a gave it to b, which died while a still finished.
+  next.moved = {move(0, kHalf, 210, "a", "b"), move(0, kHalf, 225, "b", "c", MoveCause::kDeath)};
+  const Tenure heir = c.adopt(next, at(226))->tenure_of(5);
+  CHECK_FALSE(window(heir, 205, 265));
+  CHECK(window(heir, 210, 270));
+  CHECK_FALSE(window(heir, 210, 225));
+  CHECK_FALSE(heir.owns_line(at(209).ns));
+  // Of a chain of deaths it has what the first of them had.
+  Assignment chain = halves(9, "c", "b", 230);
+  chain.moved = {move(0, kHalf, 210, "a", "b"), move(0, kHalf, 225, "b", "d", MoveCause::kDeath),
+                 move(0, kHalf, 230, "d", "c", MoveCause::kDeath)};
+  const Tenure last = OwnershipTracker("c").adopt(chain, at(231))->tenure_of(5);
+  CHECK_FALSE(window(last, 209, 269));
+  CHECK(window(last, 210, 270));
+}
+
 TEST_CASE("moves outlive the hour that the file remembers them") {
   OwnershipTracker a("a");
   a.adopt(halves(1, "a", "b"), at(100));
