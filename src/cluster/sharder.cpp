@@ -195,7 +195,7 @@ void Sharder::restore(SharderActions& actions, WallTime wall, MonoTime now) {
   damaged_since_ = now;  // and again, if it does not help
 }
 
-void Sharder::on_published(PublishOutcome outcome, MonoTime now) {
+void Sharder::on_published(PublishOutcome outcome, MonoTime now, uint64_t taken) {
   if (!proposed_) return;
   if (outcome == PublishOutcome::kDone) {
     count_moves(base_ ? *base_ : Assignment{}, *proposed_);
@@ -206,7 +206,7 @@ void Sharder::on_published(PublishOutcome outcome, MonoTime now) {
     wanted_ = false;
   } else if (outcome == PublishOutcome::kLost) {
     stats_.conflicts++;
-    lost_to_ = proposed_->generation;
+    lost_to_ = std::max(taken, proposed_->generation);
     wanted_ = true;
   } else {
     stats_.publish_errors++;

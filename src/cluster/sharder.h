@@ -91,8 +91,8 @@ class Sharder {
   explicit Sharder(SharderConfig config, Planner planner = plan);
 
   SharderActions step(const SharderInput& input, WallTime wall, MonoTime now);
-  // What became of what the last step() wanted published.
-  void on_published(PublishOutcome outcome, MonoTime now);
+  // What became of what the last step() wanted published. kLost: `taken` is the highest generation that is there, or 0.
+  void on_published(PublishOutcome outcome, MonoTime now, uint64_t taken = 0);
 
   // In force as far as is known; null: none. Immutable.
   std::shared_ptr<const Assignment> assignment() const { return base_; }
