@@ -5,9 +5,12 @@
 
 #include "plugin/aggregate_command.h"
 #include "plugin/check_command.h"
+#include "plugin/drain_command.h"
 #include "plugin/explain_command.h"
 #include "plugin/parse_command.h"
 #include "plugin/replay_command.h"
+#include "plugin/shard_command.h"
+#include "plugin/status_command.h"
 #include "plugin/test_command.h"
 
 namespace {
@@ -23,9 +26,12 @@ int run(int argc, char** argv) {
   int exit_code = 0;
   limpet::add_aggregate_command(app, exit_code);
   limpet::add_check_command(app, exit_code);
+  limpet::add_drain_command(app, exit_code);
   limpet::add_explain_command(app, exit_code);
   limpet::add_parse_command(app, exit_code);
   limpet::add_replay_command(app, exit_code);
+  limpet::add_shard_command(app, exit_code);
+  limpet::add_status_command(app, exit_code);
   limpet::add_test_command(app, exit_code);
 
   CLI11_PARSE(app, argc, argv);

@@ -1,0 +1,88 @@
+// `limpet shard`: wires the sharder's state machine to the directory, the clock and HTTP. One thread reads, thinks and
+// writes, and answers what HTTP asks; the listeners have theirs. It keeps nothing: all state is in the directory, so
+// that it may be killed at any moment.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "io/assignment_directory.h"
+#include "io/network.h"
+#include "io/wake.h"
+#include "service/cluster_status.h"
+#include "service/sharder_config.h"
+
+namespace limpet {
+
+class ShardService {
+ public:
+  // `signals`: a signalfd; any signal from it ends run().
+  ShardService(ShardConfig config, int signals, Log& log);
+  // The exit code.
+  int run();
+
+  static constexpr int64_t kPollNs = 500 * kMillisecondNs;  // shared file systems do not notify
+  static constexpr int64_t kRestNs = 50 * kMillisecondNs;   // between two looks, whatever is heard
+  static constexpr size_t kGenerationsKept = 100;           // in memory, for the page
+  static constexpr int64_t kHungNs = 30 * kSecondNs;        // without a look for so long it is not healthy
+
+ private:
+  struct Request {
+    HttpRequest request;
+    HttpReply reply;
+  };
+
+  // The highest generation of a pod, and when the pod was first seen, monotonic.
+  struct Adoption {
+    uint64_t generation = 0;
+    int64_t seen_ns = 0;
+  };
+
+  void take_request(HttpRequest request, HttpReply reply);
+  void answer_requests();
+  HttpAnswer answer(const HttpRequest& request);
+
+  void look();
+  // False: another sharder was first, and it is worth looking again at once.
+  bool look_once();
+  bool read(AssignmentRead& assignment, ReportsRead& reports);
+  bool publish(const std::shared_ptr<const Assignment>& next);
+  void directory_lost(const std::string& why);
+  void directory_back();
+  void note_rejected(const std::vector<std::string>& reasons, uint64_t& counter);
+  void note_generation(const Assignment& assignment, bool at_start);
+  void note_adoptions(const std::vector<PodReport>& reports);
+  void note_alarms();
+  void seed_generations();
+  SharderProcess process() const;
+  std::vector<PodSight> sights() const;
+
+  const ShardConfig config_;
+  const int signals_;
+  Log& log_;
+  AssignmentDirectory directory_;
+  Sharder sharder_;
+  const WallTime started_;
+  SharderProcess process_;
+  int64_t next_look_ns_ = 0;
+  std::set<std::string> told_;  // reasons, each logged once
+  std::deque<GenerationNote> generations_;
+  std::vector<ActiveAlarm> alarms_;
+  std::map<std::string, Adoption> adopted_;   // by pod
+  std::map<uint64_t, int64_t> published_ns_;  // when generations were first seen, monotonic
+  Propagation propagation_;
+
+  std::atomic<int64_t> heartbeat_ns_{0};
+  std::mutex mutex_;  // guards requests_
+  std::vector<Request> requests_;
+  Wake wake_;
+  Network network_;  // last: its thread uses what stands above
+};
+
+}  // namespace limpet
