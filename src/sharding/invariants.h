@@ -21,7 +21,11 @@ namespace limpet {
 // What is wrong, one text each, beginning with the invariant: "I1: ...". Empty: sound. O(slices + pods + moves).
 // Of the assignment alone (I1, I2, order of pods, columns of one length, indices in range).
 std::vector<std::string> check_structure(const Assignment& assignment);
-// Of the step from `previous` to `next` that was planned for `input`.
+// Of the moves from `previous` to `next` (I3, I6 to I10, I19): what each phase of the planner must keep.
+// O(slices log slices + moves).
+std::vector<std::string> check_moves(const Assignment& previous, const Assignment& next, const PlanInput& input,
+                                     const PlannerConfig& config);
+// Of the whole step that was planned for `input`: its moves, the standbys (I9, I12), the number of slices (I13).
 std::vector<std::string> check_step(const Assignment& previous, const Assignment& next, const PlanInput& input,
                                     const PlannerConfig& config);
 

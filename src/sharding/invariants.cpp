@@ -1,0 +1,259 @@
+#include "sharding/invariants.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "sharding/key.h"
+
+namespace limpet {
+namespace {
+
+constexpr size_t kViolationsMax = 16;
+constexpr size_t kSlicesMax = 1'000'000;
+constexpr double kShareSlack = 1e-9;
+constexpr int64_t kRememberedS = 3600;
+
+class Checker {
+ public:
+  Checker(const Assignment& previous, const Assignment& next, const PlanInput& input, const PlannerConfig& config)
+      : previous_(previous), next_(next), input_(input), config_(config) {
+    for (const PodView& view : input.pods) views_[view.report.name] = &view;
+    for (const Move& m : next.moved)
+      if (m.at_s == input.now_s && std::find(previous.moved.begin(), previous.moved.end(), m) == previous.moved.end())
+        fresh_.push_back(&m);
+  }
+
+  std::vector<std::string> take() { return std::move(broken_); }
+  void check_generation();
+  void check_ranges();
+  void check_budgets();
+  void check_mass_death();
+  void check_standbys();
+  void check_counts();
+
+ private:
+  template <typename... Args>
+  void fail(fmt::format_string<Args...> text, Args&&... args) {
+    if (broken_.size() < kViolationsMax) broken_.push_back(fmt::format(text, std::forward<Args>(args)...));
+  }
+  const PodView* view(const std::string& name) const {
+    auto at = views_.find(name);
+    return at == views_.end() ? nullptr : at->second;
+  }
+  bool is_dead(const std::string& name) const {
+    const PodView* v = view(name);
+    return !v || !v->alive;
+  }
+  bool is_ready(const std::string& name) const {
+    const PodView* v = view(name);
+    return v && v->alive && v->report.state == PodState::kReady;
+  }
+  bool is_draining(const std::string& name) const {
+    const PodView* v = view(name);
+    return v && v->alive && (v->report.state == PodState::kDraining || v->report.state == PodState::kDrained);
+  }
+  const std::string& previous_owner(size_t i) const { return previous_.pods[previous_.slices.owner[i]].name; }
+  const std::string& next_owner(size_t i) const { return next_.pods[next_.slices.owner[i]].name; }
+  void check_move(uint64_t low, size_t before, size_t after);
+  const Move* fresh_move(uint64_t key) const;
+
+  const Assignment& previous_;
+  const Assignment& next_;
+  const PlanInput& input_;
+  const PlannerConfig& config_;
+  std::map<std::string_view, const PodView*> views_;
+  std::vector<const Move*> fresh_;
+  std::vector<std::string> broken_;
+};
+
+void Checker::check_generation() {
+  if (next_.generation <= previous_.generation)
+    fail("I3: generation {} does not follow {}", next_.generation, previous_.generation);
+}
+
+const Move* Checker::fresh_move(uint64_t key) const {
+  for (const Move* m : fresh_)
+    if (key >= m->low && (m->high == 0 || key < m->high)) return m;
+  return nullptr;
+}
+
+// Of a range whose owner changed.
+void Checker::check_move(uint64_t low, size_t before, size_t after) {
+  const std::string &from = previous_owner(before), &to = next_owner(after);
+  const Move* move = fresh_move(low);
+  if (!move || move->from != from || move->to != to)
+    return fail("I6: {} went from {} to {}, and `moved` does not say so", key_text(low), from, to);
+  if (!is_ready(to)) fail("I9: {} gained {}, and is not ready", to, key_text(low));
+  bool dead = is_dead(from), draining = is_draining(from);
+  if (move->cause == MoveCause::kDeath && !dead)
+    fail("I6: {} moved because of the death of {}, which lives", key_text(low), from);
+  if (move->cause == MoveCause::kDrain && !draining)
+    fail("I6: {} moved because {} drains, which it does not", key_text(low), from);
+  if (move->cause != MoveCause::kDeath && dead)
+    fail("I6: {} moved from {}, which is dead, for another cause", key_text(low), from);
+  int64_t earliest = std::max(previous_.slices.cutover_s[before],
+                              input_.now_s + (move->cause == MoveCause::kDeath ? 0 : config_.cutover_delay_s));
+  if (next_.slices.cutover_s[after] < earliest)
+    fail("I6: the cutover of {} is {} s too early", key_text(low), earliest - next_.slices.cutover_s[after]);
+  if (next_.slices.since[after] != next_.generation)
+    fail("I6: {} moved, and its `since` does not say so", key_text(low));
+  int32_t standby = previous_.slices.standby[before];
+  if (move->cause != MoveCause::kDeath || standby == kNoPod) return;
+  const std::string& heir = previous_.pods[static_cast<size_t>(standby)].name;
+  if (is_ready(heir) && to != heir)
+    fail("I10: {} died, its standby for {} is {}, and {} got it", from, key_text(low), heir, to);
+}
+
+// Range by range over the borders of both.
+void Checker::check_ranges() {
+  const Slices &p = previous_.slices, &n = next_.slices;
+  for (size_t i = 0, j = 0; i < p.size() && j < n.size();) {
+    uint64_t low = std::max(p.low[i], n.low[j]);
+    if (previous_owner(i) != next_owner(j))
+      check_move(low, i, j);
+    else if (n.cutover_s[j] < p.cutover_s[i])
+      fail("I6: the cutover of {} went back", key_text(low));
+    else if (n.cutover_s[j] > std::max(p.cutover_s[i], input_.now_s))
+      fail("I6: {} did not move, and has a new cutover", key_text(low));
+    uint64_t next_i = p.high(i), next_j = n.high(j);
+    bool step_i = next_i != 0 && (next_j == 0 || next_i <= next_j),
+         step_j = next_j != 0 && (next_i == 0 || next_j <= next_i);
+    if (!step_i && !step_j) break;
+    i += step_i, j += step_j;
+  }
+  // What moved within the hour stays known.
+  std::set<std::tuple<uint64_t, uint64_t, int64_t, std::string>> known;
+  for (const Move& m : next_.moved) known.insert({m.low, m.high, m.cutover_s, m.to});
+  for (const Move& m : previous_.moved)
+    if (m.at_s > input_.now_s - kRememberedS && !known.contains({m.low, m.high, m.cutover_s, m.to}))
+      fail("I7: `moved` forgot {} of {}", key_text(m.low), m.to);
+}
+
+void Checker::check_budgets() {
+  auto share = [&](MoveCause cause, int64_t from_s) {
+    double sum = 0;
+    for (const Move& m : next_.moved)
+      if (m.cause == cause && m.at_s > from_s) sum += key_share(m.low, m.high);
+    return sum;
+  };
+  bool balances = false, fills = false;
+  for (const Move* m : fresh_) {
+    balances |= m->cause == MoveCause::kBalance, fills |= m->cause == MoveCause::kFill;
+    if (m->cause != MoveCause::kBalance) continue;
+    for (const Move& before : previous_.moved) {
+      bool overlaps = (before.high == 0 || m->low < before.high) && (m->high == 0 || before.low < m->high);
+      if (overlaps && before.at_s > input_.now_s - config_.cooldown_s &&
+          (before.cause == MoveCause::kBalance || before.cause == MoveCause::kFill))
+        fail("I8: {} was moved {} s ago, and again for balance", key_text(m->low), input_.now_s - before.at_s);
+    }
+  }
+  int64_t round = input_.now_s - config_.round_s;
+  if (balances && share(MoveCause::kBalance, round) > config_.round_budget + kShareSlack)
+    fail("I7: balance moves {} of the key space in a round", share(MoveCause::kBalance, round));
+  if (balances && share(MoveCause::kBalance, input_.now_s - 3600) > config_.hour_budget + kShareSlack)
+    fail("I7: balance moves {} of the key space in an hour", share(MoveCause::kBalance, input_.now_s - 3600));
+  if (fills && share(MoveCause::kFill, round) > config_.round_budget + kShareSlack)
+    fail("I7: filling moves {} of the key space in a round", share(MoveCause::kFill, round));
+}
+
+void Checker::check_mass_death() {
+  if (std::none_of(fresh_.begin(), fresh_.end(), [](const Move* m) { return m->cause == MoveCause::kDeath; })) return;
+  std::vector<bool> owns(previous_.pods.size());
+  for (uint32_t owner : previous_.slices.owner) owns[owner] = true;
+  std::map<std::string_view, size_t> zones, dead_zones;
+  size_t all = 0, dead = 0;
+  for (size_t i = 0; i < previous_.pods.size(); i++) {
+    const AssignedPod& pod = previous_.pods[i];
+    if (!owns[i] || !is_dead(pod.name)) continue;
+    all++, dead++, zones[pod.zone]++, dead_zones[pod.zone]++;
+  }
+  for (const PodView& v : input_.pods)
+    if (v.alive) all++, zones[v.report.zone]++;
+  if (dead < config_.dead_pods_min || static_cast<double>(dead) <= config_.dead_share_max * static_cast<double>(all))
+    return;
+  size_t most = 0;
+  for (const auto& [zone, count] : dead_zones) most = std::max(most, count);
+  if (zones.size() < 2 || static_cast<double>(most) < 0.9 * static_cast<double>(dead))
+    fail("I19: {} of {} pods died at once, and their slices are moved", dead, all);
+}
+
+void Checker::check_standbys() {
+  std::set<std::string_view> zones;
+  for (const PodView& v : input_.pods)
+    if (is_ready(v.report.name)) zones.insert(v.report.zone);
+  for (size_t i = 0; i < next_.slices.size(); i++) {
+    if (next_.slices.standby[i] == kNoPod) continue;
+    const AssignedPod &owner = next_.pods[next_.slices.owner[i]],
+                      &standby = next_.pods[static_cast<size_t>(next_.slices.standby[i])];
+    if (!is_ready(standby.name))
+      fail("I9: {} is the standby of {}, and is not ready", standby.name, key_text(next_.slices.low[i]));
+    bool elsewhere = zones.size() > 1 || !zones.contains(owner.zone);
+    if (elsewhere && standby.zone == owner.zone)
+      fail("I12: {} and its standby are in zone \"{}\"", key_text(next_.slices.low[i]), owner.zone);
+  }
+}
+
+void Checker::check_counts() {
+  if (next_.slices.size() > kSlicesMax) fail("I13: {} slices", next_.slices.size());
+  std::map<std::string_view, size_t> before, after, came;
+  for (size_t i = 0; i < previous_.slices.size(); i++) before[previous_owner(i)]++;
+  for (size_t i = 0; i < next_.slices.size(); i++) after[next_owner(i)]++;
+  for (const Move* m : fresh_) came[m->to]++;
+  for (const auto& [pod, count] : after)
+    if (!previous_.slices.low.empty() && came[pod] == 0 && count > before[pod] &&
+        count > 2 * config_.slices_per_pod_max)
+      fail("I13: {} has {} slices", pod, count);
+}
+
+}  // namespace
+
+std::vector<std::string> check_structure(const Assignment& a) {
+  std::vector<std::string> broken;
+  auto fail = [&](std::string text) {
+    if (broken.size() < kViolationsMax) broken.push_back(std::move(text));
+  };
+  const Slices& s = a.slices;
+  size_t n = s.low.size();
+  if (s.owner.size() != n || s.standby.size() != n || s.since.size() != n || s.cutover_s.size() != n)
+    return {"I1: the columns differ in length"};
+  if (n == 0 || s.low[0] != 0) fail("I1: the key space is not covered from 0");
+  for (size_t i = 0; i < n; i++) {
+    if (i > 0 && s.low[i] <= s.low[i - 1]) fail(fmt::format("I1: slice {} does not begin behind slice {}", i, i - 1));
+    if (s.owner[i] >= a.pods.size()) fail(fmt::format("I2: slice {} has an owner that is no pod", i));
+    if (s.standby[i] < kNoPod || (s.standby[i] != kNoPod && static_cast<size_t>(s.standby[i]) >= a.pods.size()))
+      fail(fmt::format("I2: slice {} has a standby that is no pod", i));
+    if (s.standby[i] == static_cast<int32_t>(s.owner[i]))
+      fail(fmt::format("I2: the owner of slice {} is its own standby", i));
+    if (s.since[i] > a.generation) fail(fmt::format("I3: slice {} moved in a generation to come", i));
+  }
+  for (size_t i = 1; i < a.pods.size(); i++)
+    if (a.pods[i].name <= a.pods[i - 1].name) fail("I2: the pods are not in order of their names, each once");
+  return broken;
+}
+
+std::vector<std::string> check_moves(const Assignment& previous, const Assignment& next, const PlanInput& input,
+                                     const PlannerConfig& config) {
+  Checker checker(previous, next, input, config);
+  checker.check_generation();
+  checker.check_ranges();
+  checker.check_budgets();
+  checker.check_mass_death();
+  return checker.take();
+}
+
+std::vector<std::string> check_step(const Assignment& previous, const Assignment& next, const PlanInput& input,
+                                    const PlannerConfig& config) {
+  Checker checker(previous, next, input, config);
+  checker.check_generation();
+  checker.check_ranges();
+  checker.check_budgets();
+  checker.check_mass_death();
+  checker.check_standbys();
+  checker.check_counts();
+  return checker.take();
+}
+
+}  // namespace limpet

@@ -1,0 +1,189 @@
+// Moves that somebody may wait for: a pod that owns nothing is filled, hot pods give to cold ones.
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <set>
+
+#include "sharding/plan_state.h"
+
+namespace limpet {
+namespace {
+
+// Of the reference, section 5.5: how bad a pod's load is. Too much is worse than too little.
+double badness(double load, double target) {
+  double d = (load - target) / target;
+  return d > 0 ? 4 * d * d : d * d;
+}
+
+// What a move costs beside its share of the key space: of the whole state, and for being a move at all.
+constexpr double kBytesWeight = 0.5, kMoveCost = 1e-5;
+constexpr double kBenefitMin = 1e-6;
+
+// The largest piece of a slice that fits into what is left of a budget; 0: none.
+bool fits(double share, double left) { return share <= left + 1e-12; }
+
+struct Candidate {
+  uint32_t slice = 0;
+  double score = 0;
+};
+
+class Balancer {
+ public:
+  explicit Balancer(PlanState& state) : state_(state), target_(state.target()) {
+    for (uint64_t b : state.bytes) bytes_total_ += static_cast<double>(b);
+    for (uint32_t pod : state.ready_pods())
+      if (!state.pods[pod].held) order_.insert({state.pods[pod].utilisation(), pod});
+  }
+
+  bool is_out_of_band(double tolerance) const {
+    return order_.size() > 1 && target_ > 0 &&
+           (order_.rbegin()->first > target_ * (1 + tolerance) || order_.begin()->first < target_ * (1 - tolerance));
+  }
+
+  // Moves until everybody is within the tolerance or nothing helps any more. Returns the share that was moved.
+  double run(double left) {
+    double moved = 0;
+    while (is_out_of_band(state_.config.tolerance) && left > 0) {
+      uint32_t hot = order_.rbegin()->second, cold = order_.begin()->second;
+      std::optional<Candidate> best = candidate(hot, cold, left);
+      if (!best) {
+        // Nothing of it can go, or nothing can go there; which of both is out of the band is out of the game.
+        bool hot_is_worse = order_.rbegin()->first - target_ >= target_ - order_.begin()->first;
+        order_.erase(hot_is_worse ? std::prev(order_.end()) : order_.begin());
+        continue;
+      }
+      double share = state_.next.slices.share(best->slice);
+      forget(hot), forget(cold);
+      state_.move(best->slice, cold, MoveCause::kBalance);
+      order_.insert({state_.pods[hot].utilisation(), hot}), order_.insert({state_.pods[cold].utilisation(), cold});
+      left -= share, moved += share;
+    }
+    return moved;
+  }
+
+ private:
+  void forget(uint32_t pod) { order_.erase({state_.pods[pod].utilisation(), pod}); }
+
+  std::optional<Candidate> candidate(uint32_t hot, uint32_t cold, double left) const {
+    const PlanPod &h = state_.pods[hot], &c = state_.pods[cold];
+    if (c.full) return std::nullopt;
+    std::optional<Candidate> best;
+    double before = badness(h.utilisation(), target_) + badness(c.utilisation(), target_);
+    for (uint32_t slice : h.slices) {
+      double share = state_.next.slices.share(slice), load = state_.load[slice];
+      bool resting =
+          state_.balanced_at[slice] > state_.input.now_s - state_.config.cooldown_s || state_.moved_now[slice];
+      if (resting || !fits(share, left) || load <= 0 || h.slices.size() <= 1) continue;
+      double after_h = (h.load - load) / h.capacity, after_c = (c.load + load) / c.capacity;
+      if (after_c >= h.utilisation()) continue;
+      double benefit = before - badness(after_h, target_) - badness(after_c, target_);
+      if (benefit < kBenefitMin) continue;
+      double bytes = bytes_total_ > 0 ? static_cast<double>(state_.bytes[slice]) / bytes_total_ : 0;
+      double score = benefit / (share + kBytesWeight * bytes + kMoveCost);
+      if (!best || score > best->score) best = Candidate{slice, score};
+    }
+    return best;
+  }
+
+  PlanState& state_;
+  double target_;
+  double bytes_total_ = 0;
+  std::set<std::pair<double, uint32_t>> order_;
+};
+
+// Everything that a pod owns came by filling, lately: it is not full yet.
+bool is_filling(const PlanState& state, uint32_t pod) {
+  if (state.pods[pod].slices.empty()) return true;
+  for (uint32_t slice : state.pods[pod].slices) {
+    bool filled = false;
+    for (auto m = state.next.moved.rbegin(); m != state.next.moved.rend() && !filled; ++m)
+      filled = m->cause == MoveCause::kFill && m->to == state.next.pods[pod].name &&
+               state.next.slices.low[slice] >= m->low && (m->high == 0 || state.next.slices.low[slice] < m->high);
+    if (!filled) return false;
+  }
+  return true;
+}
+
+// The slice of the pod that is most worth giving to one that has nothing: hot for its width, but not all there is.
+std::optional<uint32_t> to_give(const PlanState& state, uint32_t from, double wanted_load, double left) {
+  std::optional<uint32_t> best;
+  for (uint32_t slice : state.pods[from].slices) {
+    if (state.moved_now[slice] || state.balanced_at[slice] > state.input.now_s - state.config.cooldown_s) continue;
+    if (!fits(state.next.slices.share(slice), left) || state.load[slice] > 1.2 * wanted_load ||
+        state.pods[from].slices.size() <= 1)
+      continue;
+    if (!best || state.load[slice] > state.load[*best]) best = slice;
+  }
+  return best;
+}
+
+// Cuts the widest slices until each fits into one round's budget.
+void cut_to_fit(PlanState& state) {
+  for (bool again = true; again;) {
+    std::set<uint64_t> borders;
+    for (size_t i = 0; i < state.slices(); i++) {
+      uint64_t low = state.next.slices.low[i], high = state.next.slices.high(i);
+      if (state.next.slices.share(i) <= state.config.round_budget) continue;
+      borders.insert(low + (high - low) / 2 + (low == 0 && high == 0 ? uint64_t{1} << 63 : 0));
+      state.counts["split"]++;
+    }
+    state.cut(borders);
+    again = !borders.empty();
+  }
+}
+
+}  // namespace
+
+void fill_idle_pods(PlanState& state) {
+  std::vector<uint32_t> filling;
+  std::vector<uint32_t> ready = state.ready_pods();
+  if (ready.size() < 2) return;
+  double target = state.target();
+  for (uint32_t pod : ready)
+    if (!state.pods[pod].held && !state.pods[pod].full && is_filling(state, pod) &&
+        state.pods[pod].utilisation() < target * (1 - 2 * state.config.tolerance))
+      filling.push_back(pod);
+  if (filling.empty()) return;
+  double left =
+      state.config.round_budget - state.moved_share(MoveCause::kFill, state.input.now_s - state.config.round_s);
+  if (left <= 1e-9) return state.notes.push_back("fill: waits for the next round");
+  cut_to_fit(state);
+  std::set<std::pair<double, uint32_t>> hottest;
+  for (uint32_t pod : ready)
+    if (std::find(filling.begin(), filling.end(), pod) == filling.end())
+      hottest.insert({state.pods[pod].utilisation(), pod});
+  for (size_t turn = 0, idle_turns = 0; left > 0 && !hottest.empty() && idle_turns < filling.size(); turn++) {
+    uint32_t to = filling[turn % filling.size()], from = hottest.rbegin()->second;
+    double wanted = target * state.pods[to].capacity - state.pods[to].load;
+    std::optional<uint32_t> slice = wanted > 0 ? to_give(state, from, wanted, left) : std::nullopt;
+    if (!slice || state.pods[from].utilisation() <= state.pods[to].utilisation()) {
+      if (wanted > 0)
+        hottest.erase(std::prev(hottest.end()));
+      else
+        idle_turns++;
+      continue;
+    }
+    idle_turns = 0;
+    left -= state.next.slices.share(*slice);
+    hottest.erase(std::prev(hottest.end()));
+    state.move(*slice, to, MoveCause::kFill);
+    hottest.insert({state.pods[from].utilisation(), from});
+  }
+}
+
+void balance(PlanState& state) {
+  Balancer balancer(state);
+  // Begins later than it ends, so that noise at the border moves nothing.
+  if (!balancer.is_out_of_band(2 * state.config.tolerance)) return;
+  double highest = 0;
+  for (const PlanPod& pod : state.pods) highest = std::max(highest, pod.utilisation());
+  if (highest < state.config.utilisation_min) return state.notes.push_back("balance: utilisation is low");
+  double round =
+      state.config.round_budget - state.moved_share(MoveCause::kBalance, state.input.now_s - state.config.round_s);
+  double hour = state.config.hour_budget - state.moved_share(MoveCause::kBalance, state.input.now_s - 3600);
+  if (hour <= 1e-9) return state.notes.push_back("balance: waits for the hour's budget");
+  if (round <= 1e-9) return state.notes.push_back("balance: waits for the next round");
+  balancer.run(std::min(round, hour));
+}
+
+}  // namespace limpet

@@ -1,0 +1,157 @@
+// Where slices begin and end: the first ones, hot keys by themselves, hot slices in two, cold neighbours as one.
+#include <algorithm>
+#include <set>
+
+#include "sharding/plan_state.h"
+
+namespace limpet {
+namespace {
+
+// Of the mean load of a slice, and of the target of a pod: above both a slice is cut.
+constexpr double kHotOfMean = 2, kHotOfTarget = 0.1;
+// Two neighbours become one if together they stay so far below that.
+constexpr double kColdOfHot = 0.25;
+
+bool is_single_key(const PlanState& state, size_t slice) {
+  return state.next.slices.high(slice) == state.next.slices.low[slice] + 1;
+}
+
+double mean_load(const PlanState& state) {
+  double sum = 0;
+  for (double l : state.load) sum += l;
+  return sum / static_cast<double>(std::max<size_t>(state.slices(), 1));
+}
+
+double hot_load(const PlanState& state) {
+  return std::max(kHotOfMean * mean_load(state), kHotOfTarget * state.target());
+}
+
+}  // namespace
+
+void divide_first(PlanState& state) {
+  std::vector<uint32_t> ready = state.ready_pods();
+  if (ready.empty()) return state.notes.push_back("first generation: no pod is ready");
+  uint64_t count = ready.size() * uint64_t{std::max(1u, state.config.slices_per_pod_initial)};
+  uint64_t width = UINT64_MAX / count + (count & (count - 1) ? 0 : 1);  // powers of two divide evenly
+  Slices& s = state.next.slices;
+  for (uint64_t i = 0; i < count; i++) {
+    s.low.push_back(i * width);
+    s.owner.push_back(ready[i / std::max(1u, state.config.slices_per_pod_initial)]);
+    s.standby.push_back(kNoPod), s.since.push_back(state.next.generation), s.cutover_s.push_back(0);
+  }
+  state.load.clear();
+  for (uint64_t i = 0; i < count; i++) state.load.push_back(0.5 * s.share(i));
+  state.bytes.assign(count, 0);
+  state.moved_now.assign(count, true);
+  state.counts["first generation"] = count;
+  state.index();
+}
+
+void isolate_hot_keys(PlanState& state) {
+  double target = state.target();
+  std::set<uint64_t> borders;
+  std::map<uint64_t, double> hot;
+  for (size_t i = 0; i < state.pods.size(); i++) {
+    if (!state.pods[i].ready) continue;
+    for (const HotKey& key : state.pods[i].report->hot_keys) {
+      size_t slice =
+          static_cast<size_t>(std::upper_bound(state.next.slices.low.begin(), state.next.slices.low.end(), key.key) -
+                              state.next.slices.low.begin()) -
+          1;
+      double load = state.in_cpu ? key.cpu : 0;
+      if (state.next.slices.owner[slice] != i || is_single_key(state, slice) || state.moved_now[slice]) continue;
+      if (load <= state.config.tolerance * target || load < 0.5 * state.load[slice]) continue;
+      borders.insert(key.key);
+      if (key.key != UINT64_MAX) borders.insert(key.key + 1);
+      hot[key.key] = load;
+    }
+  }
+  if (hot.empty()) return;
+  std::map<uint64_t, double> rest;  // by the key: what its slice has beside it
+  for (const auto& [key, load] : hot) {
+    size_t slice =
+        static_cast<size_t>(std::upper_bound(state.next.slices.low.begin(), state.next.slices.low.end(), key) -
+                            state.next.slices.low.begin()) -
+        1;
+    rest[key] = std::max(0.0, state.load[slice] - load);
+  }
+  state.cut(borders);
+  for (size_t i = 0; i < state.slices(); i++) {
+    auto at = hot.find(state.next.slices.low[i]);
+    if (at == hot.end() || !is_single_key(state, i)) continue;
+    state.load[i] = at->second;
+    // The neighbours cut off the same slice share the rest.
+    for (size_t n : {i - 1, i + 1})
+      if (n < state.slices() && state.next.slices.owner[n] == state.next.slices.owner[i] && !is_single_key(state, n))
+        state.load[n] = std::min(state.load[n], rest[at->first]);
+    state.counts["isolate"]++;
+  }
+  state.index();
+}
+
+void split_hot_slices(PlanState& state) {
+  double hot = hot_load(state);
+  std::set<uint64_t> borders;
+  for (const PlanPod& pod : state.pods) {
+    if (!pod.ready) continue;
+    size_t room =
+        state.config.slices_per_pod_max > pod.slices.size() ? state.config.slices_per_pod_max - pod.slices.size() : 0;
+    std::vector<uint32_t> slices;
+    for (uint32_t i : pod.slices)
+      if (state.load[i] > hot && !is_single_key(state, i) && !state.moved_now[i]) slices.push_back(i);
+    std::stable_sort(slices.begin(), slices.end(),
+                     [&](uint32_t a, uint32_t b) { return state.load[a] > state.load[b]; });
+    for (size_t n = 0; n < std::min(room, slices.size()); n++) {
+      uint64_t low = state.next.slices.low[slices[n]], high = state.next.slices.high(slices[n]);
+      borders.insert(low + (high - low) / 2 + (low == 0 && high == 0 ? uint64_t{1} << 63 : 0));
+      state.counts["split"]++;
+    }
+  }
+  state.cut(borders);
+}
+
+void merge_cold_slices(PlanState& state) {
+  size_t ready = state.ready_pods().size();
+  // Only where there are more than new clusters begin with: a quiet cluster keeps its slices.
+  size_t enough = ready * std::max(state.config.slices_per_pod_min, 2 * state.config.slices_per_pod_initial);
+  if (state.slices() <= enough) return;
+  size_t spare = state.slices() - enough;
+  double cold = kColdOfHot * hot_load(state);
+  Slices& s = state.next.slices;
+  std::vector<bool> keep(state.slices(), true);
+  std::vector<size_t> per_pod(state.pods.size());
+  for (uint32_t owner : s.owner) per_pod[owner]++;
+  for (size_t i = 0; i + 1 < state.slices() && spare > 0; i++) {
+    size_t into = i;
+    double load = state.load[into];
+    while (i + 1 < state.slices() && spare > 0 && s.owner[i + 1] == s.owner[into] && !state.moved_lately[into] &&
+           !state.moved_lately[i + 1] && load + state.load[i + 1] < cold &&
+           per_pod[s.owner[into]] > state.config.slices_per_pod_min) {
+      i++;
+      load += state.load[i];
+      keep[i] = false;
+      per_pod[s.owner[into]]--, spare--;
+      s.since[into] = std::max(s.since[into], s.since[i]);
+      s.cutover_s[into] = std::max(s.cutover_s[into], s.cutover_s[i]);
+      state.bytes[into] += state.bytes[i];
+    }
+    state.load[into] = load;
+  }
+  Slices kept;
+  std::vector<double> load;
+  std::vector<uint64_t> bytes;
+  std::vector<bool> moved;
+  for (size_t i = 0; i < keep.size(); i++) {
+    if (!keep[i]) {
+      state.counts["merge"]++;
+      continue;
+    }
+    kept.low.push_back(s.low[i]), kept.owner.push_back(s.owner[i]), kept.standby.push_back(s.standby[i]);
+    kept.since.push_back(s.since[i]), kept.cutover_s.push_back(s.cutover_s[i]);
+    load.push_back(state.load[i]), bytes.push_back(state.bytes[i]), moved.push_back(state.moved_now[i]);
+  }
+  s = std::move(kept), state.load = std::move(load), state.bytes = std::move(bytes), state.moved_now = std::move(moved);
+  state.index();
+}
+
+}  // namespace limpet

@@ -1,0 +1,87 @@
+// The planner's working state: the assignment under construction, with what is known of pods and slices beside it. Each
+// phase is a function over it.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sharding/planner.h"
+
+namespace limpet {
+
+// By index, as Assignment::pods.
+struct PlanPod {
+  const PodReport* report = nullptr;  // null: none
+  bool alive = false;
+  bool ready = false;   // alive and in service: may be given slices
+  bool dying = false;   // dead, draining or drained: gives slices away
+  bool held = false;    // idle, and kept so for the next victim of a roll
+  bool full = false;    // too little memory for more
+  double capacity = 1;  // times weight
+  double load = 0;
+  uint64_t bytes = 0;
+  std::vector<uint32_t> slices;  // indices, by low
+
+  double utilisation() const { return load / capacity; }
+};
+
+// What the phases change: plan() goes back to a copy of it where a phase went wrong.
+struct PlanData {
+  Assignment next;
+  std::vector<PlanPod> pods;
+  std::vector<double> load;  // by slice, in units of capacity
+  std::vector<uint64_t> bytes;
+  std::vector<bool> moved_now;  // by slice
+  std::vector<int64_t>
+      balanced_at;  // by slice: when it was last moved for balance or merged; min if not in the last hour
+  std::vector<bool> moved_lately;  // by slice: it is in `moved`
+  bool fresh = false;              // every ready pod's report knows the previous generation
+  bool loads_known = false;
+  bool in_cpu = false;  // loads are CPU seconds per second; else only comparable to each other
+  bool frozen = false;
+  size_t first_new_move = 0;             // in next.moved
+  std::map<std::string, size_t> counts;  // what was done, for the causes: "drain agg-1" -> slices
+  std::vector<std::string> notes;
+};
+
+struct PlanState : PlanData {
+  PlanState(const Assignment& previous, const PlanInput& input, const PlannerConfig& config);
+
+  const Assignment& previous;
+  const PlanInput& input;
+  const PlannerConfig& config;
+
+  size_t slices() const { return next.slices.size(); }
+  // A slice changes its owner.
+  void move(uint32_t slice, uint32_t to, MoveCause cause);
+  // Borders at which slices are cut; halves keep owner, standby, since and cutover. Load is divided by share.
+  void cut(const std::set<uint64_t>& borders);
+  // Recomputes what hangs on the slices' indices: pods' lists, loads, marks of moves.
+  void index();
+  // Key share that `cause` moved since `from_s`, with what this plan moved.
+  double moved_share(MoveCause cause, int64_t from_s) const;
+  bool has_ready() const;
+  std::vector<uint32_t> ready_pods() const;
+  // Load per capacity that every ready pod should have: the mean, where keys that cannot be divided and are hotter than
+  // it are taken out first (reference: "water-filling").
+  double target() const;
+};
+
+// The phases, in order.
+void evacuate(PlanState& state);
+void isolate_hot_keys(PlanState& state);
+void split_hot_slices(PlanState& state);
+void merge_cold_slices(PlanState& state);
+void fill_idle_pods(PlanState& state);
+void balance(PlanState& state);
+void place_standbys(PlanState& state);
+
+// Slices of the first generation.
+void divide_first(PlanState& state);
+
+}  // namespace limpet
