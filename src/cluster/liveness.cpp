@@ -36,7 +36,7 @@ void Liveness::listen_anew(MonoTime now) {
 
 bool Liveness::observe(std::span<const PodReport> reports, const Assignment* assignment, MonoTime now) {
   news_.clear();
-  for (auto& [name, pod] : pods_) pod.present = pod.assigned = false;
+  for (auto& [name, pod] : pods_) pod.present = pod.assigned = pod.owns = false;
   if (assignment) take_assignment(*assignment, now);
   for (const PodReport& report : reports) take_report(report, now);
   first_look_ = false;
@@ -50,10 +50,14 @@ bool Liveness::observe(std::span<const PodReport> reports, const Assignment* ass
 }
 
 void Liveness::take_assignment(const Assignment& assignment, MonoTime now) {
-  for (const AssignedPod& assigned : assignment.pods) {
+  std::vector<bool> owns(assignment.pods.size());
+  for (uint32_t owner : assignment.slices.owner) owns[owner] = true;
+  for (size_t i = 0; i < assignment.pods.size(); i++) {
+    const AssignedPod& assigned = assignment.pods[i];
     auto [it, is_new] = pods_.try_emplace(assigned.name);
     TrackedPod& pod = it->second;
     pod.assigned = true;
+    pod.owns = owns[i];
     if (!is_new) continue;
     pod.report = as_assigned(assigned);
     // Who was found dead before stays so until it is heard.
@@ -133,7 +137,7 @@ MonoTime Liveness::next_death(MonoTime none) const {
 std::vector<std::string> Liveness::gone(MonoTime now) const {
   std::vector<std::string> names;
   for (const auto& [name, pod] : pods_)
-    if (pod.present && !pod.alive && !pod.assigned && now.ns - pod.silent_since.ns >= kForgetNs) names.push_back(name);
+    if (pod.present && !pod.alive && !pod.owns && now.ns - pod.silent_since.ns >= kForgetNs) names.push_back(name);
   return names;
 }
 

@@ -24,6 +24,7 @@ struct TrackedPod {
   bool reported = false;  // there is, or was, a report
   bool present = false;   // ... at the last look
   bool assigned = false;  // the assignment names it
+  bool owns = false;      // ... as the owner of a slice
   // Its report appeared or changed since listening began: the process lived then, for certain.
   bool heard = false;
   bool alive = true;
@@ -53,7 +54,7 @@ class Liveness {
   // When the next pod can be declared dead if nothing is heard; `none` if none can.
   MonoTime next_death(MonoTime none) const;
   const std::map<std::string, TrackedPod, std::less<>>& pods() const { return pods_; }
-  // Those whose report has not changed for an hour and that the assignment does not name.
+  // Those whose report has not changed for an hour and that own nothing: their reports are of no use.
   std::vector<std::string> gone(MonoTime now) const;
   // For the planner, sorted by name. only_heard: leaves out who may be long gone.
   std::vector<PodView> views(bool only_heard) const;

@@ -78,7 +78,7 @@ void Sharder::note_time(SharderActions& actions, MonoTime now) {
   if (late || !last_step_) {
     liveness_.listen_anew(now);
     wanted_ = true;  // whatever happened meanwhile
-    if (!last_step_) last_plan_ = now, last_change_ = {now.ns - kCoalesceNs};
+    if (!last_step_) last_round_ = now, last_change_ = {now.ns - kCoalesceNs};
   }
   last_step_ = now;
   held_up_ &= listening(now);
@@ -92,7 +92,7 @@ void Sharder::adopt(const SharderInput& input, MonoTime now) {
     if (base_) {
       // Another sharder was at work: its round counts for ours.
       last_change_ = now;
-      if (!wanted_) last_plan_ = now;
+      if (!wanted_) last_round_ = now;
     }
     base_ = input.assignment;
   }
@@ -139,8 +139,7 @@ bool Sharder::may_plan(MonoTime now) const {
 }
 
 bool Sharder::is_due(MonoTime now) const {
-  if (wanted_ && now.ns - last_change_.ns >= kCoalesceNs) return true;
-  return now.ns - last_plan_.ns >= config_.planner.round_s * kSecondNs;
+  return (wanted_ || is_round(now)) && now.ns - last_change_.ns >= kCoalesceNs;
 }
 
 void Sharder::make_plan(SharderActions& actions, WallTime wall, MonoTime now) {
@@ -149,28 +148,40 @@ void Sharder::make_plan(SharderActions& actions, WallTime wall, MonoTime now) {
   if (base_) previous = *base_;
   previous.generation = std::max(previous.generation, floor_);
   PlanInput input{.pods = liveness_.views(!liveness_.listened(now)), .now_s = seconds_of(wall)};
+  PlannerConfig config = config_.planner;
+  bool round = is_round(now) && !wanted_;  // else it comes next
+  if (round)
+    last_round_ = now;
+  else
+    config.hour_budget = 0;
   stats_.plans++;
-  stats_.decisions[wanted_ ? "pods changed" : "round"]++;
-  Plan made = planner_(previous, input, config_.planner);
-  last_plan_ = now;
+  Plan made = planner_(previous, input, config);
   broken_.clear();
   frozen_ = made.frozen;
   stats_.frozen_plans += made.frozen ? 1 : 0;
   notes_ = std::move(made.notes);
-  for (const std::string& note : notes_) {
-    std::string kind = kind_of(note);
-    if (stats_.decisions.size() < kDecisionsMax || stats_.decisions.contains(kind)) stats_.decisions[kind]++;
-  }
+  note_decisions(round);
+  PlannedFor planned{previous, input, config};
   if (made.next)
-    propose(std::move(*made.next), &input, previous, actions);
+    propose(std::move(*made.next), &planned, actions);
   else
     wanted_ = false;
 }
 
-// input: null if nothing was planned.
-void Sharder::propose(Assignment next, const PlanInput* input, const Assignment& previous, SharderActions& actions) {
+void Sharder::note_decisions(bool is_round) {
+  // Outside of a round that is no news.
+  if (!is_round) std::erase_if(notes_, [](const std::string& note) { return kind_of(note) == "balance"; });
+  stats_.decisions[wanted_ ? "pods changed" : "round"]++;
+  for (const std::string& note : notes_) {
+    std::string kind = kind_of(note);
+    if (stats_.decisions.size() < kDecisionsMax || stats_.decisions.contains(kind)) stats_.decisions[kind]++;
+  }
+}
+
+// planned: null if nothing was planned.
+void Sharder::propose(Assignment next, const PlannedFor* planned, SharderActions& actions) {
   broken_ = check_structure(next);
-  if (input && broken_.empty()) broken_ = check_step(previous, next, *input, config_.planner);
+  if (planned && broken_.empty()) broken_ = check_step(planned->previous, next, planned->input, planned->config);
   if (!broken_.empty()) {
     stats_.bugs++;
     wanted_ = false;  // the next change or round plans anew
@@ -190,7 +201,7 @@ void Sharder::restore(SharderActions& actions, WallTime wall, MonoTime now) {
   next.generation = std::max(next.generation, floor_) + 1;
   next.created_s = seconds_of(wall);
   next.cause = {fmt::format("generation {} was lost or damaged: published again", base_->generation)};
-  propose(std::move(next), nullptr, *base_, actions);
+  propose(std::move(next), nullptr, actions);
   stats_.restored += actions.publish ? 1 : 0;
   damaged_since_ = now;  // and again, if it does not help
 }
@@ -228,7 +239,7 @@ void Sharder::count_moves(const Assignment& previous, const Assignment& next) {
 }
 
 MonoTime Sharder::next_step(MonoTime now) const {
-  MonoTime next = liveness_.next_death({last_plan_.ns + config_.planner.round_s * kSecondNs});
+  MonoTime next = liveness_.next_death({last_round_.ns + config_.planner.round_s * kSecondNs});
   auto at = [&](int64_t ns) { next.ns = std::min(next.ns, ns); };
   if (listening(now)) at(liveness_.listening_since().ns + config_.dead_after_ns);
   if (!base_) at(liveness_.last_newcomer().ns + kSettleNs);

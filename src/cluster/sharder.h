@@ -6,7 +6,8 @@
 //     never from what it remembers of the time before. A first generation need not wait so long, since there is nobody
 //     to take anything from: it comes when pods were heard and none new for kSettleNs.
 //   * A change of the pods (somebody came, died, drains, began a new life) is planned for at once, but no two
-//     generations come within kCoalesceNs. Without a change it plans once a round, for balance.
+//     generations come within kCoalesceNs. Balance has its own time, once a round: because of a change of pods only
+//     what must move moves.
 //   * What is to be published is checked once more (invariants.h); what is broken stays unpublished, counts as a bug of
 //     ours and is an alarm.
 //   * Publishing is a compare-and-swap by generation. Who loses it reads again and plans anew.
@@ -110,9 +111,17 @@ class Sharder {
   void tell_news(SharderActions& actions);
   bool may_plan(MonoTime now) const;
   bool is_due(MonoTime now) const;
+  bool is_round(MonoTime now) const { return now.ns - last_round_.ns >= config_.planner.round_s * kSecondNs; }
   void restore(SharderActions& actions, WallTime wall, MonoTime now);
   void make_plan(SharderActions& actions, WallTime wall, MonoTime now);
-  void propose(Assignment next, const PlanInput* input, const Assignment& previous, SharderActions& actions);
+  // What a plan is checked against.
+  struct PlannedFor {
+    const Assignment& previous;
+    const PlanInput& input;
+    const PlannerConfig& config;
+  };
+  void note_decisions(bool is_round);
+  void propose(Assignment next, const PlannedFor* planned, SharderActions& actions);
   MonoTime next_step(MonoTime now) const;
   void count_moves(const Assignment& previous, const Assignment& next);
 
@@ -126,7 +135,7 @@ class Sharder {
 
   std::optional<MonoTime> last_step_;
   std::optional<MonoTime> damaged_since_, ahead_since_;
-  MonoTime last_plan_, last_change_, not_before_;
+  MonoTime last_round_, last_change_, not_before_;
   uint64_t floor_ = 0;    // generations up to here are taken, though they cannot be read
   uint64_t ahead_ = 0;    // the highest generation that a report names beyond ours
   uint64_t lost_to_ = 0;  // the generation that another sharder published first

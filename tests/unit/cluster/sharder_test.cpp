@@ -28,6 +28,7 @@ struct World {
   std::set<uint64_t> taken;  // generations
   bool damaged = false;
   std::vector<std::pair<int64_t, std::shared_ptr<const Assignment>>> published;
+  std::map<std::string, double> cpu_per_slice;  // by pod, as its reports say
 
   WallTime wall() const { return {kEpochS * kSecondNs + now_ns}; }
   void add(const std::string& name, PodState state = PodState::kReady) {
@@ -47,6 +48,10 @@ struct World {
   void write(TestPod& pod) {
     pod.report.sequence++;
     if (file) pod.report.generation = std::max(pod.report.generation, file->generation);
+    pod.report.slices.clear();
+    for (uint64_t low : owned(pod.report.name))
+      pod.report.slices.push_back({.low = low, .samples_per_s = 100, .cpu = cpu_per_slice[pod.report.name]});
+    pod.report.cpu = static_cast<double>(pod.report.slices.size()) * cpu_per_slice[pod.report.name];
     files[pod.report.name] = pod.report;
     pod.next_ns = now_ns + kReportNs;
   }
@@ -78,12 +83,14 @@ struct World {
     published.emplace_back(now_ns, next);
     return PublishOutcome::kDone;
   }
-  size_t owned_by(const std::string& name) const {
+  std::vector<uint64_t> owned(const std::string& name) const {
     int32_t pod = file ? file->find_pod(name) : kNoPod;
-    size_t n = 0;
-    for (uint32_t owner : file->slices.owner) n += static_cast<int32_t>(owner) == pod;
-    return n;
+    std::vector<uint64_t> low;
+    for (size_t i = 0; file && i < file->slices.size(); i++)
+      if (static_cast<int32_t>(file->slices.owner[i]) == pod) low.push_back(file->slices.low[i]);
+    return low;
   }
+  size_t owned_by(const std::string& name) const { return owned(name).size(); }
 };
 
 struct Run {
@@ -120,6 +127,13 @@ struct Run {
     return false;
   }
 };
+
+// Nothing is ever out of balance.
+SharderConfig without_balance() {
+  SharderConfig config;
+  config.planner.tolerance = 100;
+  return config;
+}
 
 // A cluster that runs: its sharder has listened and published the first generation.
 struct Cluster : World {
@@ -394,9 +408,26 @@ TEST_CASE("balance is looked at once a round") {
   CHECK(c.published.empty());
 }
 
+TEST_CASE("a change of pods moves nothing for balance: that waits for the round") {
+  Cluster c(6);
+  for (int i = 0; i < 6; i++) c.cpu_per_slice["agg-" + std::to_string(i)] = i == 0 ? 0.03 : 0.01;
+  c.shard.run(1);
+  while (c.shard.sharder.stats().decisions.at("round") < 2) c.shard.run(0.5);
+  c.published.clear();
+  auto caused = [&](MoveCause cause) { return c.shard.sharder.stats().moves[static_cast<size_t>(cause)]; };
+  c.shard.run(2);
+  uint64_t balanced = caused(MoveCause::kBalance);
+  c.change("agg-5", PodState::kDraining);
+  c.shard.run(20);
+  CHECK(caused(MoveCause::kDrain) == 32);
+  CHECK(caused(MoveCause::kBalance) == balanced);
+  c.shard.run(90);
+  CHECK(caused(MoveCause::kBalance) > balanced);
+}
+
 TEST_CASE("a lost compare-and-swap: read again and plan anew") {
-  Cluster c(4);
-  Run other(c);
+  Cluster c(4, without_balance());
+  Run other(c, without_balance());
   for (int i = 0; i < 30; i++) {
     c.shard.step();
     other.step();
@@ -425,8 +456,8 @@ TEST_CASE("a lost compare-and-swap: read again and plan anew") {
 }
 
 TEST_CASE("two sharders: each change is published once") {
-  Cluster c(6);
-  Run other(c);
+  Cluster c(6, without_balance());
+  Run other(c, without_balance());
   auto both = [&](int steps) {
     for (int i = 0; i < steps; i++) {
       c.shard.step();
@@ -520,17 +551,27 @@ TEST_CASE("a step that breaks an invariant is not published: a living pod's slic
   CHECK(!run.alarm("bug"));
 }
 
-TEST_CASE("reports of pods that are gone for an hour are removed") {
+TEST_CASE("reports of pods that are gone for an hour and own nothing are removed") {
   Cluster c(4);
   c.add("stray", PodState::kStarting);
   c.shard.run(10);
   c.pods["stray"].running = false;
-  c.shard.run(3590);
-  bool named = c.file->find_pod("stray") != kNoPod;
+  c.shard.run(3580);
   CHECK(c.shard.removed.empty());
-  c.shard.run(3700);
-  if (!named) CHECK(c.shard.removed == std::vector<std::string>{"stray"});
+  c.shard.run(60);
+  CHECK(c.shard.removed == std::vector<std::string>{"stray"});
   CHECK(!c.files.contains("stray"));
+  c.shard.run(60);
+  CHECK(c.shard.removed.size() == 1);
+}
+
+TEST_CASE("the report of a dead pod that still owns something stays") {
+  Cluster c(4);
+  for (auto& [name, pod] : c.pods) pod.running = false;
+  c.shard.run(3700);
+  CHECK(c.owned_by("agg-0") == 32);
+  CHECK(c.shard.removed.empty());
+  CHECK(c.shard.alarm("no-pods"));
 }
 
 TEST_CASE("an assignment of another cluster: nothing is published") {
