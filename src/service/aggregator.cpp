@@ -33,6 +33,8 @@ constexpr size_t kHoldBytes = size_t{256} << 20;
 // Who slept so long may own less than before: the assignment is read before anything is emitted.
 constexpr int64_t kSleptNs = kSecondNs;
 constexpr int64_t kLookNs = 5 * kSecondNs;
+// After this it may have been declared dead, and others emit what it holds: rather late than twice.
+constexpr int64_t kLongSleepNs = 8 * kSecondNs, kLongLookNs = 60 * kSecondNs;
 
 std::string random_id() {
   uint64_t bits = 0;
@@ -190,9 +192,9 @@ void Aggregator::follow_assignment() {
 // What is this pod's is looked up before lines are applied or results are written.
 void Aggregator::heed_assignment() {
   if (!follower_) return;
-  MonoTime now = monotonic_now();
-  if (turned_.ns != 0 && now.ns - turned_.ns > kWaitMaxNs + kSleptNs && !follower_->look_now(kLookNs))
-    log_.warning("the assignment could not be read for 5 s after this process had slept");
+  int64_t slept_ns = turned_.ns == 0 ? 0 : monotonic_now().ns - turned_.ns;
+  if (slept_ns > kWaitMaxNs + kSleptNs && !follower_->look_now(slept_ns > kLongSleepNs ? kLongLookNs : kLookNs))
+    log_.warning("the assignment could not be read after this process had slept: it goes on with the last one");
   turned_ = monotonic_now();
   if (auto news = follower_->take()) take(*news);
 }

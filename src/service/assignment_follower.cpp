@@ -59,7 +59,7 @@ struct AssignmentFollower::Impl {
     if (!lock) tell_once(held.error());
   }
 
-  void read_assignment(AssignmentNews& next) {
+  bool read_assignment(AssignmentNews& next) {
     AssignmentRead read = directory.read();
     if (!read.error.empty()) tell_once(read.error);
     for (const std::string& reason : read.rejected)
@@ -67,7 +67,8 @@ struct AssignmentFollower::Impl {
         log.error(reason + (generation ? fmt::format(": generation {} stays in force", generation) : ""));
         next.rejected++;
       }
-    if (!read.assignment || read.assignment->generation <= generation || !lock || !options.may_own) return;
+    if (!read.assignment || read.assignment->generation <= generation || !lock || !options.may_own)
+      return read.error.empty();
     const Assignment& assignment = *read.assignment;
     // Lines that wait since the start are aggregated as if it had been known then.
     bool first = generation == 0 && monotonic_now().ns - began.ns < options.held_ns;
@@ -77,9 +78,11 @@ struct AssignmentFollower::Impl {
     generation = assignment.generation;
     log.debug(
         fmt::format("generation {}: {} of {} slices", generation, next.ownership->owned(), next.ownership->slices()));
+    return true;
   }
 
-  void look() {
+  // False: the directory could not be read.
+  bool look() {
     AssignmentNews next;
     {
       std::lock_guard guard(mutex);
@@ -89,7 +92,7 @@ struct AssignmentFollower::Impl {
     bool was_twin = next.twin, drain = next.drain;
     auto before = next.ownership;
     hold_lock(next);
-    read_assignment(next);
+    bool could_read = read_assignment(next);
     next.drain = lock && directory.drain_requested(options.pod, options.incarnation);
     bool changed =
         next.ownership != before || next.twin != was_twin || next.drain != drain || next.rejected != rejected;
@@ -97,6 +100,7 @@ struct AssignmentFollower::Impl {
     news = next;
     fresh |= changed;
     if (changed) ring();
+    return could_read;
   }
 
   void write_report() {
@@ -118,8 +122,7 @@ struct AssignmentFollower::Impl {
         std::lock_guard guard(mutex);
         number = looks_begun;
       }
-      look();
-      {
+      if (look()) {
         std::lock_guard guard(mutex);
         looks_done = number;
       }

@@ -48,7 +48,7 @@ class AssignmentFollower {
   std::optional<AssignmentNews> take();
   // Written soon; of several only the newest.
   void write(PodReport report);
-  // Looks at once and waits for it, at most so long; false: it takes longer. For a process that may have slept.
+  // Looks at once and waits until it could, at most so long; false: it could not. For a process that may have slept.
   bool look_now(int64_t wait_ns);
 
  private:

@@ -52,7 +52,7 @@ void isolate_hot_keys(PlanState& state) {
   std::set<uint64_t> borders;
   std::map<uint64_t, double> hot;
   for (size_t i = 0; i < state.pods.size(); i++) {
-    if (!state.pods[i].ready) continue;
+    if (!state.pods[i].ready || state.pods[i].slices.size() >= state.config.slices_per_pod_max) continue;
     for (const HotKey& key : state.pods[i].report->hot_keys) {
       size_t slice =
           static_cast<size_t>(std::upper_bound(state.next.slices.low.begin(), state.next.slices.low.end(), key.key) -
