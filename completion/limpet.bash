@@ -2,7 +2,7 @@
 _limpet() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} flags
   if [ "$COMP_CWORD" -eq 1 ]; then
-    mapfile -t COMPREPLY < <(compgen -W "aggregate check explain parse replay test --help --version" -- "$current")
+    mapfile -t COMPREPLY < <(compgen -W "aggregate check drain explain parse replay shard status test --help --version" -- "$current")
     return
   fi
   case $previous in
@@ -14,9 +14,12 @@ _limpet() {
   case $command in
     aggregate) flags="--config --rules --listen.http --listen.socket --listen.insecure --emit_rate --on_stop --stdin --dialect --pod --metrics_interval --log_level --stats_file" ;;
     check) flags="--against" ;;
+    drain) flags="--assignment.directory --config --pod --timeout" ;;
     explain) flags="--rules --all" ;;
     parse) flags="--dialect --precision --default-time" ;;
     replay) flags="--rules --all --stats --dialect" ;;
+    shard) flags="--config --assignment.directory --assignment.cluster --listen.http --listen.insecure --dead_after --log_level --planner.tolerance --planner.round --planner.round_budget --planner.hour_budget --planner.cooldown --planner.cutover_delay --planner.hold --planner.carousel --planner.standbys --planner.slices_per_pod --planner.dead_share" ;;
+    status) flags="--assignment.directory --config --watch" ;;
     test) flags="--quiet" ;;
   esac
   if [[ $current == -* ]]; then

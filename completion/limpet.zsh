@@ -5,9 +5,12 @@ _limpet() {
   commands=(
     'aggregate:the aggregator, started by Telegraf'
     'check:validate rules files and configurations'
+    'drain:hand off everything that an aggregator owns'
     'explain:say which rules take a line'
     'parse:print line protocol as JSON'
     'replay:run the aggregator on recorded lines'
+    'shard:the sharder, assigns keys to aggregators'
+    'status:print a cluster'
     'test:run unit tests of rules'
   )
   if ((CURRENT == 2)); then
@@ -22,9 +25,17 @@ _limpet() {
         '--pod[name of this process]:name:' '--metrics_interval[self-metrics as lines]:time:' '--log_level[level]:word:(error warn info debug)' \
         '--on_stop[open windows at the end]:word:(flush)' '--stats_file[ledger at the end]:file:_files' ;;
     check) _arguments '--against[what a reload would do]:old:_files' '*:file:_files' ;;
+    drain) _arguments '--assignment.directory[directory of the cluster]:directory:_files -/' '--config[configuration file]:file:_files' '--pod[which]:name:' '--timeout[how long to wait]:time:' ;;
     explain) _arguments '*--rules[rules files]:glob:_files' '--all[every rule]' '*:line:' ;;
     parse) _arguments '--dialect[what is valid]:word:(telegraf strict)' '--precision[unit]:unit:(ns us ms s)' '--default-time[ns]:ns:' '*:file:_files' ;;
     replay) _arguments '*--rules[rules files]:glob:_files' '--all[lines that pass through, too]' '--stats[numbers as JSON]:file:_files' '*:file:_files' ;;
+    shard)
+      _arguments '--config[configuration file]:file:_files' '--assignment.directory[directory of the cluster]:directory:_files -/' \
+        '--assignment.cluster[name of the cluster]:name:' '--listen.http[status page, API, metrics]:address:' \
+        '--listen.insecure[allow other addresses than loopback]:bool:(true false)' '--dead_after[silence after which a pod is dead]:time:' \
+        '--log_level[level]:word:(error warn info debug)' \
+        '--planner.'{tolerance,round,round_budget,hour_budget,cooldown,cutover_delay,hold,carousel,standbys,slices_per_pod,dead_share}'[planner]:value:' ;;
+    status) _arguments '--assignment.directory[directory of the cluster]:directory:_files -/' '--config[configuration file]:file:_files' '--watch[again every 2 s]' ;;
     test) _arguments '--quiet[failures only]' '*:file:_files' ;;
   esac
 }

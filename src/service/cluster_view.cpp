@@ -30,25 +30,27 @@ void add_unseen(const Assignment& assignment, std::vector<PodSight>& pods) {
   std::ranges::sort(pods, {}, [](const PodSight& pod) -> const std::string& { return pod.report.name; });
 }
 
-// Fills view.slices. Of a slice several pods may report, since the former owner finishes it: the owner's word counts.
+// Fills view.slices. Of a slice several pods may report, since the former owner finishes it: the owner's word counts,
+// and until it has one, the other's.
 void take_loads(ClusterView& view) {
   const Assignment& assignment = *view.assignment;
   const Slices& slices = assignment.slices;
+  std::vector<bool> owners_word(slices.size());
   view.slices.resize(slices.size());
   for (size_t i = 0; i < slices.size(); i++) view.slices[i].low = slices.low[i];
-  double cpu = 0;
   for (const PodLine& pod : view.pods) {
     int32_t index = assignment.find_pod(pod.sight.report.name);
     for (const SliceLoad& load : pod.sight.report.slices) {
       auto at = std::ranges::lower_bound(slices.low, load.low);
       if (at == slices.low.end() || *at != load.low) continue;
       auto i = static_cast<size_t>(at - slices.low.begin());
-      if (static_cast<int32_t>(slices.owner[i]) != index) continue;
+      bool owner = static_cast<int32_t>(slices.owner[i]) == index;
+      if (owners_word[i] && !owner) continue;
+      owners_word[i] = owner;
       view.slices[i] = load;
-      cpu += load.cpu;
     }
   }
-  view.load_is_cpu = cpu > 0;
+  view.load_is_cpu = std::ranges::any_of(view.slices, [](const SliceLoad& slice) { return slice.cpu > 0; });
 }
 
 void add_up(ClusterView& view) {
