@@ -13,6 +13,7 @@
 #include "io/files.h"
 #include "rules/rule_set.h"
 #include "service/config.h"
+#include "service/sharder_config.h"
 
 namespace limpet {
 namespace {
@@ -92,8 +93,18 @@ std::string check_configs(const std::vector<SourceFile>& files, std::vector<Diag
   return counted(files.size(), "configuration");
 }
 
+std::string check_shard_configs(const std::vector<SourceFile>& files, std::vector<Diagnostic>& diagnostics) {
+  for (const SourceFile& file : files) {
+    auto found = load_shard_config(file, {}).diagnostics;
+    diagnostics.insert(diagnostics.end(), found.begin(), found.end());
+  }
+  return counted(files.size(), "sharder's configuration");
+}
+
 int check(const Arguments& arguments) {
-  const FileKind kinds[] = {{looks_like_config, check_configs}, {[](const SourceFile&) { return true; }, check_rules}};
+  const FileKind kinds[] = {{looks_like_shard_config, check_shard_configs},
+                            {looks_like_config, check_configs},
+                            {[](const SourceFile&) { return true; }, check_rules}};
   std::vector<Diagnostic> diagnostics;
   std::vector<SourceFile> files = read_all(arguments.files, diagnostics);
   if (files.empty() && diagnostics.empty()) {
