@@ -96,8 +96,9 @@ void ShardService::look() {
   heartbeat_ns_ = end_ns;
   process_.step_s = static_cast<double>(end_ns - begin_ns) / kSecondNs;
   process_.step_max_s = std::max(process_.step_max_s, process_.step_s);
-  // A long look is followed by a longer rest, so that no directory keeps a core busy.
-  next_look_ns_ = end_ns + std::max(kPollNs, 4 * (end_ns - begin_ns));
+  // A long look is followed by a longer rest, so that no directory keeps a core busy; not so long that it would count
+  // as being held up.
+  next_look_ns_ = end_ns + std::clamp(4 * (end_ns - begin_ns), kPollNs, 2 * kPollNs);
 }
 
 bool ShardService::look_once() {

@@ -18,8 +18,19 @@ import settings
 from limpet_case import eventually
 from test_sharder import ShardCase
 
+
+
+def find_chromium():
+    """One that works: Ubuntu's package is but a hint at a snap."""
+    for name in ("chromium", "chromium-browser"):
+        path = shutil.which(name)
+        if path and subprocess.run([path, "--version"], capture_output=True, check=False, stdin=subprocess.DEVNULL).stdout.startswith(b"Chromium"):
+            return path
+    return None
+
+
 ARTIFACTS = settings.ROOT / "build" / "test-artifacts"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+CHROMIUM = find_chromium()
 LAPTOP, PHONE = (1280, 1500), (500, 1800)  # Chromium's windows are at least 500 wide
 
 
