@@ -12,14 +12,23 @@ namespace limpet {
 
 inline constexpr size_t kAssignmentBytesMax = size_t{64} << 20;  // a million slices
 inline constexpr size_t kReportBytesMax = size_t{16} << 20;
+inline constexpr size_t kHeaderBytesMax = 4096;
+// Of generations, so that every JSON library reads them exactly.
+inline constexpr uint64_t kGenerationMax = (uint64_t{1} << 53) - 1;
 
-// The header and the body, each with its newline. The same assignment gives the same bytes. REQUIRES: check(a) is ok.
+// The header and the body, each with its newline. The same assignment gives the same bytes. REQUIRES:
+// check_structure(assignment) is empty, times lie from 1970 to 9999.
 std::string encode(const Assignment& assignment);
 // Verifies header, checksum, generation and structure (check_structure of invariants.h). The error says for people what
 // is wrong and where, as "line 2: slices.low[7]: expected more than ...".
 std::expected<Assignment, std::string> decode_assignment(std::string_view file);
 
+// One line. Numbers that are not finite are written as 0.
 std::string encode(const PodReport& report);
 std::expected<PodReport, std::string> decode_report(std::string_view file);
+
+// By the first line: what `limpet check` and `limpet inspect` take the file for.
+bool looks_like_assignment(std::string_view file);
+bool looks_like_report(std::string_view file);
 
 }  // namespace limpet

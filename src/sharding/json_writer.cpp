@@ -1,9 +1,14 @@
 #include "sharding/json_writer.h"
 
+#include <algorithm>
+
 #include "lineproto/text.h"
 
 namespace limpet {
 namespace {
+
+// Stands for itself between quotes.
+bool is_plain(char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; }
 
 // The length of the UTF-8 sequence at the front, 0 if there is none.
 size_t sequence(std::string_view text) {
@@ -15,6 +20,10 @@ size_t sequence(std::string_view text) {
 }  // namespace
 
 void JsonWriter::quote(std::string_view text) {
+  if (std::all_of(text.begin(), text.end(), is_plain)) {
+    (out_ += '"').append(text) += '"';
+    return;
+  }
   out_ += '"';
   while (!text.empty()) {
     auto c = static_cast<unsigned char>(text.front());

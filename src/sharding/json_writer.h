@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -33,8 +34,11 @@ class JsonWriter {
     fmt::format_int text(number);
     out_.append(text.data(), text.size());
   }
-  // Shortest form that reads back the same; REQUIRES: finite.
-  void value(double number) { separate(), fmt::format_to(std::back_inserter(out_), "{}", number); }
+  // Shortest form that reads back the same. JSON has no NaN and no infinity: those are written as 0.
+  void value(double number) {
+    separate();
+    fmt::format_to(std::back_inserter(out_), "{}", std::isfinite(number) ? number : 0);
+  }
   // 16 lower-case hexadecimal digits, in quotes.
   void hex(uint64_t number) {
     separate();
