@@ -1,6 +1,5 @@
 #include "io/assignment_directory.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
@@ -8,11 +7,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
 
+#include "base/hash.h"
+#include "io/shared_files.h"
 #include "sharding/assignment_codec.h"
 #include "sharding/pod_name.h"
 
@@ -20,82 +20,28 @@ namespace limpet {
 namespace {
 
 constexpr size_t kKept = 8;  // generations
-constexpr std::string_view kEnding = ".json";
-constexpr std::string_view kTemporary = ".tmp-";
-
-std::string error_of(const std::string& file) { return file + ": " + std::strerror(errno); }
-
-// No links are followed: who may write into a directory that is shared should not choose what we open.
-std::expected<std::string, std::string> read_plain(const std::string& path, size_t bytes_max) {
-  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  struct stat st{};
-  if (fd.get() < 0 || ::fstat(fd.get(), &st) != 0) return std::unexpected(error_of(path));
-  if (!S_ISREG(st.st_mode)) return std::unexpected(path + ": is no plain file");
-  if (static_cast<uint64_t>(st.st_size) > bytes_max)
-    return std::unexpected(fmt::format("{}: longer than {} bytes", path, bytes_max));
-  std::string text;
-  for (size_t room = static_cast<size_t>(st.st_size) + 1;;) {
-    size_t before = text.size();
-    text.resize(before + room);
-    ssize_t n = ::read(fd.get(), text.data() + before, room);
-    text.resize(before + static_cast<size_t>(std::max<ssize_t>(n, 0)));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return std::unexpected(error_of(path));
-    if (n == 0) return text;
-    if (text.size() > bytes_max) return std::unexpected(fmt::format("{}: longer than {} bytes", path, bytes_max));
-    room = 65536;
-  }
-}
-
-// A new file beside its future place, with a name that nobody else uses.
-std::expected<std::string, std::string> write_temporary(const std::string& directory, std::string_view content,
-                                                        bool sync) {
-  static std::atomic<uint64_t> number{0};
-  std::string path = fmt::format("{}/{}{}-{}", directory, kTemporary, ::getpid(), number++);
-  UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644));
-  if (fd.get() < 0) return std::unexpected(error_of(path));
-  while (!content.empty()) {
-    ssize_t n = ::write(fd.get(), content.data(), content.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) {
-      std::string error = error_of(path);
-      ::unlink(path.c_str());
-      return std::unexpected(error);
-    }
-    content.remove_prefix(static_cast<size_t>(n));
-  }
-  if (sync && ::fsync(fd.get()) != 0) {
-    std::string error = error_of(path);
-    ::unlink(path.c_str());
-    return std::unexpected(error);
-  }
-  return path;
-}
-
-std::expected<void, std::string> sync_directory(const std::string& path) {
-  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (fd.get() < 0 || ::fsync(fd.get()) != 0) return std::unexpected(error_of(path));
-  return {};
-}
-
-// Names in a directory; without it none, and errno says why.
-std::optional<std::vector<std::string>> names_in(const std::string& path) {
-  DIR* directory = ::opendir(path.c_str());
-  if (!directory) return std::nullopt;
-  std::vector<std::string> names;
-  while (const dirent* entry = ::readdir(directory)) names.emplace_back(entry->d_name);
-  ::closedir(directory);
-  return names;
-}
+constexpr std::string_view kEnding = ".json", kDrain = ".drain", kLock = ".lock";
 
 std::optional<uint64_t> generation_of(std::string_view name) {
   if (!name.ends_with(kEnding)) return std::nullopt;
   name.remove_suffix(kEnding.size());
   uint64_t generation = 0;
   auto [end, failed] = std::from_chars(name.data(), name.data() + name.size(), generation);
-  if (failed != std::errc() || end != name.data() + name.size() || name.empty() || name.front() == '0')
+  if (failed != std::errc() || end != name.data() + name.size() || name.empty() || name.front() == '0' ||
+      generation > kGenerationMax)
     return std::nullopt;
   return generation;
+}
+
+// The numbers of the files in assignments/, lowest first; none if it cannot be read, and errno says why.
+std::optional<std::vector<uint64_t>> generations_in(const std::string& directory) {
+  auto names = names_in(directory);
+  if (!names) return std::nullopt;
+  std::vector<uint64_t> found;
+  for (const std::string& name : *names)
+    if (auto generation = generation_of(name)) found.push_back(*generation);
+  std::sort(found.begin(), found.end());
+  return found;
 }
 
 }  // namespace
@@ -126,35 +72,47 @@ std::optional<AssignmentDirectory::Stamp> AssignmentDirectory::stamp_of(const st
 
 // Null: there is no such file.
 const AssignmentDirectory::CachedAssignment* AssignmentDirectory::look_at(const std::string& file) {
+  // Before it is read: if it is replaced meanwhile, the next look reads it again.
   auto stamp = stamp_of(file);
   if (!stamp) return assignments_.erase(file), nullptr;
   CachedAssignment& cached = assignments_[file];
   if (cached.stamp == *stamp && (cached.assignment || !cached.error.empty())) return &cached;
-  cached = {*stamp, nullptr, {}};
-  auto text = read_plain(file, kAssignmentBytesMax);
-  if (!text) return cached.error = text.error(), &cached;
-  auto decoded = decode_assignment(*text);
-  if (decoded)
-    cached.assignment = std::make_shared<const Assignment>(std::move(*decoded));
-  else
-    cached.error = file + ": " + decoded.error();
+  cached = {};
+  cached.stamp = *stamp;
+  decode(file, cached);
+  // It may have made way for a newer one between the two calls.
+  if (!cached.error.empty() && !stamp_of(file)) return assignments_.erase(file), nullptr;
   return &cached;
 }
 
+void AssignmentDirectory::decode(const std::string& file, CachedAssignment& into) const {
+  auto text = read_plain(file, kAssignmentBytesMax);
+  if (!text) {
+    into.error = text.error();
+    return;
+  }
+  into.content = hash64(*text);
+  for (const auto& [other, known] : assignments_)
+    if (known.assignment && known.content == into.content) {
+      into.assignment = known.assignment;
+      return;
+    }
+  auto decoded = decode_assignment(*text);
+  if (decoded)
+    into.assignment = std::make_shared<const Assignment>(std::move(*decoded));
+  else
+    into.error = file + ": " + decoded.error();
+}
+
 std::vector<uint64_t> AssignmentDirectory::generations() const {
-  std::vector<uint64_t> found;
-  for (const std::string& name : names_in(path_ + "/assignments").value_or(std::vector<std::string>()))
-    if (auto generation = generation_of(name)) found.push_back(*generation);
-  std::sort(found.begin(), found.end());
-  return found;
+  return generations_in(path_ + "/assignments").value_or(std::vector<uint64_t>());
 }
 
 std::expected<Assignment, std::string> AssignmentDirectory::read_generation(uint64_t generation) const {
-  auto text = read_plain(numbered(generation), kAssignmentBytesMax);
-  if (!text) return std::unexpected(text.error());
-  auto decoded = decode_assignment(*text);
-  if (!decoded) return std::unexpected(numbered(generation) + ": " + decoded.error());
-  return decoded;
+  CachedAssignment found;
+  decode(numbered(generation), found);
+  if (!found.error.empty()) return std::unexpected(found.error);
+  return *found.assignment;
 }
 
 AssignmentRead AssignmentDirectory::read() {
@@ -163,25 +121,24 @@ AssignmentRead AssignmentDirectory::read() {
     result.error = error_of(path_);
     return result;
   }
-  std::vector<std::string> files{path_ + "/assignment.json"};
-  // The highest that is valid; lower ones need not be looked at.
-  std::vector<uint64_t> numbers = generations();
-  std::for_each(numbers.rbegin(), numbers.rend(), [&](uint64_t n) { files.push_back(numbered(n)); });
+  auto numbers = generations_in(path_ + "/assignments");
+  // Before the first generation it need not be there.
+  if (!numbers && errno != ENOENT) result.error = error_of(path_ + "/assignments");
   std::map<std::string, CachedAssignment> kept;
-  for (size_t i = 0; i < files.size(); i++) {
-    const CachedAssignment* found = look_at(files[i]);
-    if (!found) continue;
-    if (!found->error.empty()) result.rejected.push_back(found->error);
-    bool named_rightly = i == 0 || (found->assignment && found->assignment->generation == numbers[numbers.size() - i]);
-    if (found->assignment && !named_rightly)
-      result.rejected.push_back(fmt::format("{}: holds generation {}", files[i], found->assignment->generation));
-    if (found->assignment && named_rightly &&
-        (!result.assignment || found->assignment->generation > result.assignment->generation))
-      result.assignment = found->assignment;
-    if (i == 0) result.head_valid = found->assignment != nullptr;
-    kept[files[i]] = *found;
-    if (i > 0 && found->assignment && named_rightly) break;
-  }
+  auto look = [&](const std::string& file, std::optional<uint64_t> number) {
+    const CachedAssignment* found = look_at(file);
+    if (!found) return false;
+    kept[file] = *found;
+    if (!found->assignment) return result.rejected.push_back(found->error), false;
+    uint64_t generation = found->assignment->generation;
+    if (number && *number != generation)
+      return result.rejected.push_back(fmt::format("{}: holds generation {}", file, generation)), false;
+    if (!result.assignment || generation > result.assignment->generation) result.assignment = found->assignment;
+    return true;
+  };
+  result.head_valid = look(path_ + "/assignment.json", std::nullopt);
+  // The highest that is valid; lower ones need not be looked at.
+  if (numbers) std::find_if(numbers->rbegin(), numbers->rend(), [&](uint64_t n) { return look(numbered(n), n); });
   assignments_ = std::move(kept);
   return result;
 }
@@ -191,18 +148,15 @@ std::expected<void, std::string> AssignmentDirectory::replace_head(uint64_t gene
   if (!text) return std::unexpected(text.error());
   auto temporary = write_temporary(path_, *text, true);
   if (!temporary) return std::unexpected(temporary.error());
-  if (::rename(temporary->c_str(), (path_ + "/assignment.json").c_str()) != 0) {
-    std::string error = error_of(path_ + "/assignment.json");
-    ::unlink(temporary->c_str());
-    return std::unexpected(error);
-  }
+  if (auto renamed = rename_over(*temporary, path_ + "/assignment.json"); !renamed) return renamed;
   return sync_directory(path_);
 }
 
 std::expected<SwapOutcome, std::string> AssignmentDirectory::compare_and_swap(const Assignment& next) {
   std::string directory = path_ + "/assignments", file = numbered(next.generation);
-  std::vector<uint64_t> before = generations();
-  if (!before.empty() && before.back() >= next.generation) return SwapOutcome::kLost;
+  auto before = generations_in(directory);
+  if (!before) return std::unexpected(error_of(directory));
+  if (!before->empty() && before->back() >= next.generation) return SwapOutcome::kLost;
   auto temporary = write_temporary(directory, encode(next), true);
   if (!temporary) return std::unexpected(temporary.error());
   bool linked = ::link(temporary->c_str(), file.c_str()) == 0;
@@ -217,34 +171,69 @@ std::expected<SwapOutcome, std::string> AssignmentDirectory::compare_and_swap(co
   if (!linked) return std::unexpected(file + ": " + std::strerror(why));
   if (auto synced = sync_directory(directory); !synced) return std::unexpected(synced.error());
   if (after_link) after_link();
-  std::vector<uint64_t> now = generations();
-  if (!now.empty() && now.back() > next.generation) {
-    // Somebody published a higher one meanwhile, without knowing of this one.
-    ::unlink(file.c_str());
-    return SwapOutcome::kLost;
+  return settle(next.generation);
+}
+
+// What is left to do once the own generation is linked: withdraw it if a higher one is there, else let assignment.json
+// follow to the highest, which may be somebody else's by the time it is renamed.
+std::expected<SwapOutcome, std::string> AssignmentDirectory::settle(uint64_t own) {
+  uint64_t placed = 0;
+  for (;;) {
+    auto now = generations_in(path_ + "/assignments");
+    if (!now) return std::unexpected(error_of(path_ + "/assignments"));
+    uint64_t highest = now->empty() ? own : now->back();
+    if (placed == 0 && highest > own) {
+      ::unlink(numbered(own).c_str());
+      return SwapOutcome::kLost;
+    }
+    if (placed == highest) return prune(*now), SwapOutcome::kDone;
+    auto replaced = replace_head(highest);
+    // One that was withdrawn or pruned meanwhile made way for a higher one.
+    if (!replaced && ::access(numbered(highest).c_str(), F_OK) == 0) return std::unexpected(replaced.error());
+    if (!replaced && generations().empty()) return std::unexpected(replaced.error());
+    if (replaced) placed = highest;
   }
-  if (auto replaced = replace_head(next.generation); !replaced) return std::unexpected(replaced.error());
-  now = generations();
-  if (!now.empty() && now.back() > next.generation) {
-    if (auto replaced = replace_head(now.back()); !replaced) return std::unexpected(replaced.error());
-  }
-  prune(now);
-  return SwapOutcome::kDone;
 }
 
 void AssignmentDirectory::prune(const std::vector<uint64_t>& found) {
   for (size_t i = 0; i + kKept < found.size(); i++) ::unlink(numbered(found[i]).c_str());
+  struct stat st{};
+  if (found.empty() || ::stat(numbered(found.back()).c_str(), &st) != 0) return;
+  for (const char* sub : {"", "/assignments", "/reports"}) remove_left_behind(path_ + sub, st.st_mtim.tv_sec);
 }
 
-std::expected<void, std::string> AssignmentDirectory::write_report(const PodReport& report) {
-  if (std::string error = pod_name_error(report.name); !error.empty()) return std::unexpected(error);
-  auto temporary = write_temporary(path_ + "/reports", encode(report), false);
+std::expected<void, std::string> AssignmentDirectory::replace_report_file(std::string_view pod, std::string_view ending,
+                                                                          std::string_view content, bool sync) {
+  if (std::string error = pod_name_error(pod); !error.empty()) return std::unexpected(error);
+  auto temporary = write_temporary(path_ + "/reports", content, sync);
   if (!temporary) return std::unexpected(temporary.error());
-  std::string file = report_file(report.name, kEnding);
-  if (::rename(temporary->c_str(), file.c_str()) == 0) return {};
-  std::string error = error_of(file);
-  ::unlink(temporary->c_str());
-  return std::unexpected(error);
+  return rename_over(*temporary, report_file(pod, ending));
+}
+
+// Every pod writes every 2 s, and a sync of each would keep the disk of all busy; what a crash of the machine loses is
+// written again by then.
+std::expected<void, std::string> AssignmentDirectory::write_report(const PodReport& report) {
+  return replace_report_file(report.name, kEnding, encode(report), false);
+}
+
+// False: there is no such file.
+bool AssignmentDirectory::look_at_report(const std::string& pod, const std::string& file, CachedReport& cached) const {
+  auto stamp = stamp_of(file);
+  if (!stamp) return false;
+  if (cached.stamp == *stamp && (cached.report || !cached.error.empty())) return true;
+  cached = {*stamp, std::nullopt, {}};
+  auto text = read_plain(file, kReportBytesMax);
+  // It may have been removed between the two calls.
+  if (!text && !stamp_of(file)) return false;
+  if (!text) return cached.error = text.error(), true;
+  auto decoded = decode_report(*text);
+  if (!decoded)
+    cached.error = file + ": " + decoded.error();
+  else if (decoded->name != pod)
+    cached.error = fmt::format("{}: is the report of \"{}\"", file, decoded->name);
+  else
+    cached.report = std::move(*decoded);
+  return true;
 }
 
 ReportsRead AssignmentDirectory::read_reports() {
@@ -259,24 +248,13 @@ ReportsRead AssignmentDirectory::read_reports() {
   for (const std::string& name : *names) {
     if (!name.ends_with(kEnding) || name.starts_with('.')) continue;
     std::string pod = name.substr(0, name.size() - kEnding.size()), file = report_file(pod, kEnding);
-    auto stamp = stamp_of(file);
-    if (!stamp) continue;
-    CachedReport& cached = kept[file] = std::move(reports_[file]);
-    if (cached.stamp != *stamp || (!cached.report && cached.error.empty())) {
-      cached = {*stamp, std::nullopt, {}};
-      auto text = read_plain(file, kReportBytesMax);
-      auto decoded = text ? decode_report(*text) : std::expected<PodReport, std::string>(std::unexpected(text.error()));
-      if (!decoded)
-        cached.error = text ? file + ": " + decoded.error() : decoded.error();
-      else if (decoded->name != pod)
-        cached.error = fmt::format("{}: is the report of \"{}\"", file, decoded->name);
-      else
-        cached.report = std::move(*decoded);
-    }
+    CachedReport cached = std::move(reports_[file]);
+    if (!look_at_report(pod, file, cached)) continue;
     if (cached.report)
       result.reports.push_back(*cached.report);
     else
       result.rejected.push_back(cached.error);
+    kept[file] = std::move(cached);
   }
   reports_ = std::move(kept);
   return result;
@@ -284,35 +262,37 @@ ReportsRead AssignmentDirectory::read_reports() {
 
 void AssignmentDirectory::remove_report(std::string_view pod) {
   if (!pod_name_error(pod).empty()) return;
-  for (std::string_view ending : {kEnding, std::string_view(".drain")}) ::unlink(report_file(pod, ending).c_str());
+  for (std::string_view ending : {kEnding, kDrain}) ::unlink(report_file(pod, ending).c_str());
+  std::string file = report_file(pod, kLock);
+  UniqueFd fd(::open(file.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+  if (fd && ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) ::unlink(file.c_str());
 }
 
 std::expected<PodLock, std::string> AssignmentDirectory::lock_pod(std::string_view pod) {
   if (std::string error = pod_name_error(pod); !error.empty()) return std::unexpected(error);
-  std::string file = report_file(pod, ".lock");
-  UniqueFd fd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644));
-  if (fd.get() < 0) return std::unexpected(error_of(file));
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return PodLock(std::move(fd));
-  if (errno == EWOULDBLOCK)
-    return std::unexpected(fmt::format("{}: another process works as pod \"{}\", so this one owns nothing", file, pod));
-  return std::unexpected(error_of(file));
+  std::string file = report_file(pod, kLock);
+  for (;;) {
+    UniqueFd fd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644));
+    if (!fd) return std::unexpected(error_of(file));
+    if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+      if (errno != EWOULDBLOCK) return std::unexpected(error_of(file));
+      return std::unexpected(
+          fmt::format("{}: another process works as pod \"{}\", so this one owns nothing", file, pod));
+    }
+    // A lock on a file that was removed between the two calls locks nobody out.
+    struct stat held{};
+    if (::fstat(fd.get(), &held) == 0 && held.st_nlink > 0) return PodLock(std::move(fd));
+  }
 }
 
 std::expected<void, std::string> AssignmentDirectory::request_drain(std::string_view pod,
                                                                     std::string_view incarnation) {
-  if (std::string error = pod_name_error(pod); !error.empty()) return std::unexpected(error);
-  auto temporary = write_temporary(path_ + "/reports", fmt::format("{}\n", incarnation), false);
-  if (!temporary) return std::unexpected(temporary.error());
-  std::string file = report_file(pod, ".drain");
-  if (::rename(temporary->c_str(), file.c_str()) == 0) return {};
-  std::string error = error_of(file);
-  ::unlink(temporary->c_str());
-  return std::unexpected(error);
+  return replace_report_file(pod, kDrain, fmt::format("{}\n", incarnation), true);
 }
 
 bool AssignmentDirectory::drain_requested(std::string_view pod, std::string_view incarnation) const {
   if (!pod_name_error(pod).empty()) return false;
-  auto text = read_plain(report_file(pod, ".drain"), 4096);
+  auto text = read_plain(report_file(pod, kDrain), 4096);
   if (!text) return false;
   std::string_view wanted = *text;
   while (!wanted.empty() && (wanted.back() == '\n' || wanted.back() == '\r')) wanted.remove_suffix(1);
@@ -320,7 +300,7 @@ bool AssignmentDirectory::drain_requested(std::string_view pod, std::string_view
 }
 
 void AssignmentDirectory::clear_drain(std::string_view pod) {
-  if (pod_name_error(pod).empty()) ::unlink(report_file(pod, ".drain").c_str());
+  if (pod_name_error(pod).empty()) ::unlink(report_file(pod, kDrain).c_str());
 }
 
 void AssignmentDirectory::watch(bool reports) {

@@ -1,5 +1,5 @@
 // The directory in which pods and sharders meet: the assignment, the reports, the drain requests. How files are
-// published and read is described in src/sharding/ASSIGNMENT_FORMAT.md; other backends would offer the same calls.
+// published and read is described in src/sharding/ASSIGNMENT_FORMAT.md.
 //
 //   assignment.json              the newest generation, as far as its writer knew
 //   assignments/GENERATION.json  the last few; link(2) to such a name is the compare-and-swap
@@ -7,9 +7,10 @@
 //   reports/POD.lock             held by the process that works under that name
 //   reports/POD.drain            the incarnation that shall hand everything off
 //
-// After a crash of a writer there may be files named .tmp-*, which nobody reads; a generation is there whole or not at
-// all. Nothing here throws; a directory that is away gives errors, and works again when it is back. One thread at a
-// time; several objects and processes may use one directory.
+// After a crash of a writer there may be files named .tmp-*, which nobody reads and a later writer removes; a
+// generation is there whole or not at all; assignment.json may be an older one. Nothing here throws; a directory that
+// is away gives errors, and works again when it is back. One thread at a time; several objects and processes may use
+// one directory.
 #pragma once
 
 #include <expected>
@@ -21,27 +22,13 @@
 #include <string_view>
 #include <vector>
 
+#include "io/assignment_store.h"
 #include "io/unique_fd.h"
 #include "io/watch.h"
 #include "sharding/assignment.h"
 #include "sharding/report.h"
 
 namespace limpet {
-
-struct AssignmentRead {
-  std::shared_ptr<const Assignment> assignment;  // the newest valid one; null: none
-  bool head_valid = false;                       // assignment.json is there and valid
-  std::vector<std::string> rejected;             // "FILE: why", of files that are there and are not valid
-  std::string error;                             // the directory could not be read; empty: it could
-};
-
-struct ReportsRead {
-  std::vector<PodReport> reports;     // by name
-  std::vector<std::string> rejected;  // "FILE: why"
-  std::string error;
-};
-
-enum class SwapOutcome : uint8_t { kDone, kLost };
 
 // As long as it lives, no other process works under the pod's name.
 class PodLock {
@@ -52,28 +39,30 @@ class PodLock {
   UniqueFd fd_;
 };
 
-class AssignmentDirectory {
+class AssignmentDirectory : public AssignmentStore {
  public:
+  // Creates nothing: the directory may come later.
   explicit AssignmentDirectory(std::string path);
   const std::string& path() const { return path_; }
 
   // Makes the directory and those in it, where they are missing.
   std::expected<void, std::string> prepare();
 
-  // Files that did not change since the last call are not read again.
-  AssignmentRead read();
-  // Publishes it if nobody was first. REQUIRES: check_structure(next) is empty.
-  std::expected<SwapOutcome, std::string> compare_and_swap(const Assignment& next);
-  // The generations of the files in assignments/, lowest first; of what is no such file nothing is said.
-  std::vector<uint64_t> generations() const;
-  // One of them.
-  std::expected<Assignment, std::string> read_generation(uint64_t generation) const;
+  // Files that did not change since the last call are not read again. Of a generation that stands in two files one is
+  // decoded.
+  AssignmentRead read() override;
+  std::expected<SwapOutcome, std::string> compare_and_swap(const Assignment& next) override;
+  // Of the files in assignments/; of what is no such file nothing is said.
+  std::vector<uint64_t> generations() const override;
+  std::expected<Assignment, std::string> read_generation(uint64_t generation) const override;
 
   // Replaced in one step, but not synced: after a crash of the machine the next report comes soon anyway.
   std::expected<void, std::string> write_report(const PodReport& report);
-  ReportsRead read_reports();
-  void remove_report(std::string_view pod);
+  ReportsRead read_reports() override;
+  // With its lock, if nobody holds it.
+  void remove_report(std::string_view pod) override;
 
+  // The error says so if another process holds it.
   std::expected<PodLock, std::string> lock_pod(std::string_view pod);
 
   // `incarnation`: "*" is any.
@@ -81,11 +70,9 @@ class AssignmentDirectory {
   bool drain_requested(std::string_view pod, std::string_view incarnation) const;
   void clear_drain(std::string_view pod);
 
-  // Readable when something may have changed below assignments/ or beside assignment.json (and in reports/ if asked
-  // for); only a hint.
-  void watch(bool reports);
-  int watch_fd() const { return watch_.fd(); }
-  bool drain_watch() { return watch_.drain(); }
+  void watch(bool reports) override;
+  int watch_fd() const override { return watch_.fd(); }
+  bool drain_watch() override { return watch_.drain(); }
 
   // For tests: called between link and rename.
   std::function<void()> after_link;
@@ -98,6 +85,7 @@ class AssignmentDirectory {
   };
   struct CachedAssignment {
     Stamp stamp;
+    uint64_t content = 0;  // hash of the file's bytes
     std::shared_ptr<const Assignment> assignment;
     std::string error;
   };
@@ -109,9 +97,14 @@ class AssignmentDirectory {
 
   static std::optional<Stamp> stamp_of(const std::string& path);
   const CachedAssignment* look_at(const std::string& file);
+  bool look_at_report(const std::string& pod, const std::string& file, CachedReport& cached) const;
   std::string numbered(uint64_t generation) const;
   std::string report_file(std::string_view pod, std::string_view ending) const;
+  void decode(const std::string& file, CachedAssignment& into) const;
+  std::expected<SwapOutcome, std::string> settle(uint64_t own);
   std::expected<void, std::string> replace_head(uint64_t generation);
+  std::expected<void, std::string> replace_report_file(std::string_view pod, std::string_view ending,
+                                                       std::string_view content, bool sync);
   void prune(const std::vector<uint64_t>& generations);
 
   const std::string path_;
