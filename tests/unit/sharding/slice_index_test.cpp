@@ -46,3 +46,16 @@ TEST_CASE("one slice is everything") {
   CHECK(index.find(0) == 0);
   CHECK(index.find(UINT64_MAX) == 0);
 }
+
+TEST_CASE("single keys crowded in one place, at either end and around every power of two") {
+  std::vector<std::vector<uint64_t>> all(3, {0});
+  for (uint64_t i = 0; i < 1000; i++) all[0].push_back(i + 1), all[1].push_back(UINT64_MAX - 999 + i);
+  for (int bit = 2; bit < 64; bit++)
+    for (uint64_t off : {-1, 0, 1}) all[2].push_back((uint64_t{1} << bit) + off);
+  for (std::vector<uint64_t>& low : all) {
+    std::sort(low.begin(), low.end());
+    SliceIndex index(low);
+    for (uint64_t border : low)
+      for (uint64_t off : {-1, 0, 1}) REQUIRE(index.find(border + off) == slow_find(low, border + off));
+  }
+}
