@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 
+#include "base/hash.h"
+
 namespace limpet {
 namespace {
 
@@ -13,8 +15,9 @@ constexpr int64_t kMovesKeptNs = 24 * kHourNs;
 int64_t cutover_ns(int64_t cutover_s) { return cutover_s == 0 ? Interval::kBegin : cutover_s * kSecondNs; }
 int64_t cutover_ns(const Move& move) { return cutover_ns(move.cutover_s); }
 
-bool same_move(const Move& a, const Move& b) {
-  return a.low == b.low && a.high == b.high && a.cutover_s == b.cutover_s && a.from == b.from && a.to == b.to;
+uint64_t identity(const Move& move) {
+  uint64_t numbers[] = {move.low, move.high, static_cast<uint64_t>(move.cutover_s), hash64(move.from)};
+  return hash64(std::string_view(reinterpret_cast<const char*>(numbers), sizeof numbers), hash64(move.to));
 }
 
 // Whether [low, high) of the move holds the key.
@@ -37,20 +40,25 @@ bool Tenure::owns_line(int64_t time_ns) const {
 
 // Its own moves, and how those came to their slices whose heir it was.
 bool OwnershipTracker::matters(const Move& move) const {
-  if (move.from == pod_ || move.to == pod_) return true;
-  return std::any_of(moves_.begin(), moves_.end(),
-                     [&](const Move& heir) { return heir.cause == MoveCause::kDeath && heir.from == move.to; });
+  return move.from == pod_ || move.to == pod_ || heir_of_.contains(move.to);
 }
 
 void OwnershipTracker::remember_moves(const Assignment& assignment, WallTime now) {
+  auto old = [&](const Move& m) { return now.ns - m.cutover_s * kSecondNs > kMovesKeptNs; };
+  if (std::any_of(moves_.begin(), moves_.end(), old)) {
+    std::erase_if(moves_, old);
+    known_.clear();
+    for (const Move& move : moves_) known_.insert(identity(move));
+  }
+  bool news = false;
   // The latest first: a death comes after what it ended.
   for (auto it = assignment.moved.rbegin(); it != assignment.moved.rend(); ++it) {
-    const Move& move = *it;
-    if (!matters(move)) continue;
-    auto same = [&](const Move& known) { return same_move(known, move); };
-    if (std::none_of(moves_.begin(), moves_.end(), same)) moves_.push_back(move);
+    if (!matters(*it) || old(*it) || !known_.insert(identity(*it)).second) continue;
+    if (it->cause == MoveCause::kDeath && it->from != pod_) heir_of_.insert(it->from);
+    moves_.push_back(*it);
+    news = true;
   }
-  std::erase_if(moves_, [&](const Move& m) { return now.ns - m.cutover_s * kSecondNs > kMovesKeptNs; });
+  if (!news) return;
   std::stable_sort(moves_.begin(), moves_.end(), [](const Move& a, const Move& b) {
     return a.cutover_s != b.cutover_s ? a.cutover_s < b.cutover_s : a.at_s < b.at_s;
   });

@@ -9,8 +9,10 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "base/time.h"
@@ -113,6 +115,8 @@ class OwnershipTracker {
   const std::string pod_;
   bool matters(const Move& move) const;
 
+  std::set<std::string, std::less<>> heir_of_;  // dead pods
+  std::unordered_set<uint64_t> known_;          // hashes of moves_
   std::vector<Move> moves_;  // to or from this pod, or to one that it was the heir of, by cutover; those of a day
   std::shared_ptr<const Ownership> last_;
 };

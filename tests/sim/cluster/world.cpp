@@ -31,7 +31,7 @@ struct Upset {
 struct Inheritance {
   size_t key;
   int64_t begin_s;
-  std::string heir;
+  std::string dead, heir;
 };
 
 struct SharderNode {
@@ -131,6 +131,9 @@ void World::add_pod(const std::string& revision) {
 
 void World::add_sharder() {
   SharderConfig config;
+  config.planner.slices_per_pod_initial = options_.slices_per_pod;
+  config.planner.slices_per_pod_min = std::max<uint32_t>(2, options_.slices_per_pod / 2);
+  config.planner.slices_per_pod_max = 3 * options_.slices_per_pod;
   config.dead_after_ns = options_.bug == Bug::kNoListening ? kSecondNs / 2 : kDeadAfterNs;
   sharders_.push_back(
       {std::make_unique<Sharder>(
@@ -160,7 +163,7 @@ void World::kill(Pod& pod, int64_t again_ns) {
 
 void World::inject() {
   if (now_ < next_event_ || events_ >= options_.events) return;
-  next_event_ = now_ + static_cast<int64_t>(random(8)) * kSecondNs + kTickNs;
+  next_event_ = now_ + static_cast<int64_t>(random(6)) * kSecondNs + kTickNs;
   auto fault = static_cast<Fault>(random(kFaults));
   if (!inject(fault)) return;
   out_.faults[static_cast<size_t>(fault)]++;
@@ -201,7 +204,7 @@ bool World::inject(Fault fault) {
       }
       return false;
     case Fault::kLag:
-      if (Pod* pod = pick(ready)) {
+      if (Pod* pod = pick([&](const Pod& p) { return ready(p) && p.mute_until_ns < now_; })) {
         pod->lag_max_ms = 6000, pod->lagging_until_ns = now_ + random_s(5, 60);
         lags_.push_back({pod->name, wall_s() - 10, pod->lagging_until_ns / kSecondNs + kWallOffsetS + 10});
         return true;
@@ -225,13 +228,15 @@ bool World::inject(Fault fault) {
       if (directory_.numbered.empty()) return false;
       return directory_.head = directory_.numbered.begin()->second, true;
     case Fault::kUnreadable: {
-      if (random(4) != 0) return false;
+      // Who is taken for dead and cannot read that it is has no way to know.
+      if (random(4) != 0 || count([&](const Pod& p) { return p.up && (!p.awake(now_) || p.mute_until_ns > now_); }) > 0)
+        return false;
       int64_t until = now_ + random_s(1, 20);
       directory_.readable = false, directory_.unreadable_until_ns = until;
       return upset("", wall_s(), until / kSecondNs + kWallOffsetS), true;
     }
     case Fault::kReportsStop: {
-      if (random(2) != 0) return false;
+      if (random(2) != 0 || !directory_.readable) return false;
       int64_t until = now_ + random_s(12, 30);
       size_t some = random(2) ? 1 : up;
       for (Pod& pod : pods_)
@@ -319,7 +324,7 @@ void World::note_inheritances(const Assignment& next) {
     if (move.cause != MoveCause::kDeath || move.from.empty() || move.at_s != next.created_s || !in_time) continue;
     for (size_t k = 0; k < keys_.size(); k++)
       if (keys_[k] >= move.low && (move.high == 0 || keys_[k] < move.high) && move.cutover_s % kWindowS != 0)
-        inheritances_.push_back({k, move.cutover_s / kWindowS * kWindowS, move.to});
+        inheritances_.push_back({k, move.cutover_s / kWindowS * kWindowS, move.from, move.to});
   }
 }
 
@@ -368,7 +373,8 @@ void World::emit(Pod& pod) {
       (whole ? emitted.whole : emitted.incomplete)++;
       if (emitted.whole + emitted.incomplete > 1)
         fail(fmt::format("window {} of key {:016x} was emitted twice, now by {}",
-                         pod.next_window_s - kWallOffsetS - 1000, keys_[k], pod.name));
+                         pod.next_window_s - kWallOffsetS - 1000, keys_[k], pod.name) +
+             story(k, pod.next_window_s));
     }
   }
 }
@@ -449,7 +455,15 @@ void World::check_windows() {
 // Windows in progress at a death are emitted by the heir, with what it has of them.
 void World::check_heirs() {
   for (const Inheritance& in : inheritances_) {
-    if (in.begin_s + kWindowS + 20 >= wall_s()) continue;
+    // Who died had to have the window: its own cutover lay before.
+    bool had = false;
+    for (size_t i = 0; i + 1 < owners_[in.key].size(); i++) {
+      const auto& [since, owner] = owners_[in.key][i], &[ until, next ] = owners_[in.key][i + 1];
+      bool this_death =
+          owner == in.dead && next == in.heir && until >= in.begin_s && until <= in.begin_s + kWindowS + 1;
+      had |= this_death && since + 12 <= in.begin_s;
+    }
+    if (!had || in.begin_s + kWindowS + 20 >= wall_s()) continue;
     auto concerns = [&](const Upset& u) {
       return (u.pod.empty() || u.pod == in.heir) && u.to_s >= in.begin_s && u.from_s <= in.begin_s + kWindowS;
     };

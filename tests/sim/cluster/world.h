@@ -72,6 +72,7 @@ std::string_view to_string(Bug bug);
 struct Options {
   uint64_t seed = 1;
   size_t pods = 5;
+  uint32_t slices_per_pod = 32;
   size_t events = 200;
   Bug bug = Bug::kNone;
 };
