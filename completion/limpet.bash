@@ -2,7 +2,7 @@
 _limpet() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} flags
   if [ "$COMP_CWORD" -eq 1 ]; then
-    mapfile -t COMPREPLY < <(compgen -W "aggregate check drain explain parse replay shard status test --help --version" -- "$current")
+    mapfile -t COMPREPLY < <(compgen -W "aggregate check drain explain inspect parse replay shard status test --help --version" -- "$current")
     return
   fi
   case $previous in

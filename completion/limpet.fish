@@ -1,8 +1,9 @@
 # Completion of limpet for fish.
-set -l commands aggregate check drain explain parse replay shard status test
+set -l commands aggregate check drain explain inspect parse replay shard status test
 complete -c limpet -n "not __fish_seen_subcommand_from $commands" -f -a aggregate -d "The aggregator, started by Telegraf"
 complete -c limpet -n "not __fish_seen_subcommand_from $commands" -f -a check -d "Validate rules files and configurations"
 complete -c limpet -n "not __fish_seen_subcommand_from $commands" -f -a explain -d "Say which rules take a line"
+complete -c limpet -n "not __fish_seen_subcommand_from $commands" -f -a inspect -d "Print assignments and reports as text"
 complete -c limpet -n "not __fish_seen_subcommand_from $commands" -f -a parse -d "Print line protocol as JSON"
 complete -c limpet -n "not __fish_seen_subcommand_from $commands" -f -a replay -d "Run the aggregator on recorded lines"
 complete -c limpet -n "not __fish_seen_subcommand_from $commands" -f -a test -d "Run unit tests of rules"

@@ -7,6 +7,7 @@ _limpet() {
     'check:validate rules files and configurations'
     'drain:hand off everything that an aggregator owns'
     'explain:say which rules take a line'
+    'inspect:print assignments and reports as text'
     'parse:print line protocol as JSON'
     'replay:run the aggregator on recorded lines'
     'shard:the sharder, assigns keys to aggregators'
@@ -27,6 +28,7 @@ _limpet() {
     check) _arguments '--against[what a reload would do]:old:_files' '*:file:_files' ;;
     drain) _arguments '--assignment.directory[directory of the cluster]:directory:_files -/' '--config[configuration file]:file:_files' '--pod[which]:name:' '--timeout[how long to wait]:time:' ;;
     explain) _arguments '*--rules[rules files]:glob:_files' '--all[every rule]' '*:line:' ;;
+    inspect) _arguments '*:file:_files' ;;
     parse) _arguments '--dialect[what is valid]:word:(telegraf strict)' '--precision[unit]:unit:(ns us ms s)' '--default-time[ns]:ns:' '*:file:_files' ;;
     replay) _arguments '*--rules[rules files]:glob:_files' '--all[lines that pass through, too]' '--stats[numbers as JSON]:file:_files' '*:file:_files' ;;
     shard)

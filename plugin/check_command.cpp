@@ -14,12 +14,14 @@
 #include "rules/rule_set.h"
 #include "service/config.h"
 #include "service/sharder_config.h"
+#include "sharding/assignment_codec.h"
 
 namespace limpet {
 namespace {
 
 constexpr const char* kHelp =
-    R"(Validates rules files and configurations. Prints every error as file:line:column: error: ..., exit code 1 if there is any.
+    R"(Validates rules files, configurations, assignments and reports. Prints every error as file:line:column: error: ...,
+exit code 1 if there is any.
 
 All rules files are checked together, as `limpet aggregate` would load them: names must be unique over all of them, and no two
 rules may write the same result. What a file is, is told by its content.
@@ -30,6 +32,7 @@ constexpr const char* kExamples = R"(
 Examples:
   limpet check rules/*.toml
   limpet check limpet.toml 'rules/*.toml'
+  limpet check /run/limpet/assignment.json /run/limpet/reports/*.json
   limpet check --against /etc/limpet/rules new-rules       directories: all *.toml in them)";
 
 struct Arguments {
@@ -101,8 +104,31 @@ std::string check_shard_configs(const std::vector<SourceFile>& files, std::vecto
   return counted(files.size(), "sharder's configuration");
 }
 
+// No rules file begins like that.
+bool looks_like_json(const SourceFile& file) { return file.text.starts_with('{'); }
+
+// What is wrong with a file that looks like JSON; empty: nothing.
+std::string json_fault(const std::string& text) {
+  auto fault = [](const auto& decoded) { return decoded ? std::string() : decoded.error(); };
+  if (looks_like_report(text)) return fault(decode_report(text));
+  if (looks_like_assignment(text)) return fault(decode_assignment(text));
+  return "is neither rules nor a configuration, an assignment or a report";
+}
+
+std::string check_json(const std::vector<SourceFile>& files, std::vector<Diagnostic>& diagnostics) {
+  for (const SourceFile& file : files)
+    if (std::string fault = json_fault(file.text); !fault.empty())
+      diagnostics.push_back({file.path, 0, 0, fault, Diagnostic::Severity::kError});
+  auto reports = static_cast<size_t>(
+      std::count_if(files.begin(), files.end(), [](const SourceFile& file) { return looks_like_report(file.text); }));
+  if (reports == 0) return counted(files.size(), "assignment");
+  if (reports == files.size()) return counted(reports, "report");
+  return counted(files.size() - reports, "assignment") + ", " + counted(reports, "report");
+}
+
 int check(const Arguments& arguments) {
-  const FileKind kinds[] = {{looks_like_shard_config, check_shard_configs},
+  const FileKind kinds[] = {{looks_like_json, check_json},
+                            {looks_like_shard_config, check_shard_configs},
                             {looks_like_config, check_configs},
                             {[](const SourceFile&) { return true; }, check_rules}};
   std::vector<Diagnostic> diagnostics;
@@ -143,7 +169,7 @@ int against(const Arguments& arguments) {
 
 void add_check_command(CLI::App& app, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* command = app.add_subcommand("check", "Validate rules files and configurations");
+  CLI::App* command = app.add_subcommand("check", "Validate rules files, configurations, assignments");
   command->footer(std::string(kHelp) + "\n" + kExamples);
   auto* files =
       command->add_option("files", arguments->files, "Files, patterns of names, or directories")->type_name("FILE");

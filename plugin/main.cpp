@@ -7,6 +7,7 @@
 #include "plugin/check_command.h"
 #include "plugin/drain_command.h"
 #include "plugin/explain_command.h"
+#include "plugin/inspect_command.h"
 #include "plugin/parse_command.h"
 #include "plugin/replay_command.h"
 #include "plugin/shard_command.h"
@@ -28,6 +29,7 @@ int run(int argc, char** argv) {
   limpet::add_check_command(app, exit_code);
   limpet::add_drain_command(app, exit_code);
   limpet::add_explain_command(app, exit_code);
+  limpet::add_inspect_command(app, exit_code);
   limpet::add_parse_command(app, exit_code);
   limpet::add_replay_command(app, exit_code);
   limpet::add_shard_command(app, exit_code);

@@ -1,6 +1,6 @@
 #include "sharding/assignment_codec.h"
 
-#include <fmt/chrono.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <charconv>
@@ -16,10 +16,6 @@ namespace {
 
 constexpr std::string_view kFormat = "limpet-assignment";
 constexpr int64_t kVersion = 1;
-
-std::string utc(int64_t seconds) {
-  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(static_cast<time_t>(seconds)));
-}
 
 void text_unless_empty(JsonWriter& w, std::string_view name, std::string_view text) {
   if (!text.empty()) w.key(name).value(text);
@@ -65,7 +61,7 @@ std::string body_of(const Assignment& a) {
   w.begin_object();
   w.key("cluster").value(std::string_view(a.cluster));
   w.key("generation").value(a.generation);
-  w.key("created").value(std::string_view(utc(a.created_s)));
+  w.key("created").value(std::string_view(utc_text(a.created_s)));
   w.key("cause").begin_array();
   for (const std::string& cause : a.cause) w.value(std::string_view(cause));
   w.end_array();
@@ -130,7 +126,7 @@ void read_move(JsonReader& r, Move& move) {
   check_range(r, move.low, move.high);
 }
 
-// "2026-11-20T12:00:00Z" to Unix seconds. Exactly what utc() writes: a month 13 or a 30th of February is an error.
+// "2026-11-20T12:00:00Z" to Unix seconds. Exactly what utc_text() writes: a month 13 or a 30th of February is an error.
 int64_t read_created(JsonReader& r) {
   std::string_view text = r.text();
   if (r.failed()) return 0;
@@ -142,7 +138,7 @@ int64_t read_created(JsonReader& r) {
   tm t{};
   t.tm_year = n[0] - 1900, t.tm_mon = n[1] - 1, t.tm_mday = n[2], t.tm_hour = n[3], t.tm_min = n[4], t.tm_sec = n[5];
   int64_t seconds = ::timegm(&t);
-  if (seconds >= 0 && seconds <= kSecondsMax && utc(seconds) == text) return seconds;
+  if (seconds >= 0 && seconds <= kSecondsMax && utc_text(seconds) == text) return seconds;
   r.fail("expected a time such as 2026-11-20T12:00:00Z");
   return 0;
 }

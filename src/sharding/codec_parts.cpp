@@ -1,5 +1,9 @@
 #include "sharding/codec_parts.h"
 
+#include <fmt/chrono.h>
+
+#include <ctime>
+
 #include "sharding/assignment_codec.h"
 #include "sharding/pod_name.h"
 
@@ -33,6 +37,10 @@ void write_handoffs(JsonWriter& w, const std::vector<Handoff>& handoffs) {
     w.end_object();
   }
   w.end_array();
+}
+
+std::string utc_text(int64_t seconds) {
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(static_cast<time_t>(seconds)));
 }
 
 uint64_t read_key(JsonReader& r) {

@@ -1,6 +1,7 @@
 // What assignments and reports have in common as JSON (ASSIGNMENT_FORMAT.md): keys, names, states, handoffs.
 #pragma once
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -14,6 +15,9 @@ namespace limpet {
 void write_key(JsonWriter& w, std::string_view name, uint64_t key);
 void write_end(JsonWriter& w, std::string_view name, uint64_t key);
 void write_handoffs(JsonWriter& w, const std::vector<Handoff>& handoffs);
+
+// "2026-11-20T12:00:00Z". REQUIRES: 1970 to 9999.
+std::string utc_text(int64_t seconds);
 
 uint64_t read_key(JsonReader& r);
 uint64_t read_end(JsonReader& r);

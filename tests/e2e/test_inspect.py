@@ -1,0 +1,63 @@
+"""`limpet inspect` and `limpet check` on the files of a cluster's directory."""
+
+import re
+import shutil
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+import settings
+
+DOCUMENT = Path(__file__).parents[2] / "src" / "sharding" / "ASSIGNMENT_FORMAT.md"
+
+
+class Inspect(unittest.TestCase):
+    def setUp(self):
+        self.scratch = Path(tempfile.mkdtemp(prefix="limpet-inspect-"))
+        self.addCleanup(shutil.rmtree, self.scratch, ignore_errors=True)
+        self.assignment, self.report = re.findall(r"```json\n(.*?)```", DOCUMENT.read_text(), re.S)
+
+    def file(self, name, text):
+        path = self.scratch / name
+        path.write_text(text)
+        return str(path)
+
+    def limpet(self, *args):
+        done = subprocess.run([settings.limpet(), *args], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30)
+        return done.returncode, done.stdout, done.stderr
+
+    def test_assignment_and_report(self):
+        files = self.file("assignment.json", self.assignment), self.file("agg-0.json", self.report)
+        code, out, err = self.limpet("inspect", *files)
+        self.assertEqual((code, err), (0, ""))
+        self.assertIn(f"{files[0]}:\nassignment of cluster default, generation 1763640012, 2025-11-20T12:00:00Z\n", out)
+        self.assertIn("  4000000000000000  c000000000000000  50.000 %  agg-0  -        1763640012  2025-11-20T12:00:10Z\n", out)
+        self.assertIn(f"{files[1]}:\nreport of pod agg-0, ready, generation 1763640012\n", out)
+        self.assertEqual(self.limpet("check", *files), (0, "1 assignment, 1 report: fine\n", ""))
+
+    def test_bad_files_name_the_reason_and_the_good_are_shown(self):
+        good = self.file("a.json", self.assignment)
+        garbled = self.file("b.json", self.assignment.replace("agg-1", "agg-9", 1))
+        foreign = self.file("c.json", "{}\n")
+        missing = str(self.scratch / "d.json")
+        code, out, err = self.limpet("inspect", garbled, good, foreign, missing)
+        self.assertEqual(code, 1)
+        self.assertIn("generation 1763640012", out)
+        self.assertRegex(err, rf"^limpet inspect: {garbled}: line 2: its checksum is [0-9a-f]{{16}}, not dad90d21307c3254 as in line 1\n")
+        self.assertIn(f"limpet inspect: {foreign}: is neither an assignment nor a report\n", err)
+        self.assertIn(f"limpet inspect: {missing}: No such file or directory\n", err)
+        code, out, err = self.limpet("check", garbled, good, foreign)
+        self.assertEqual((code, out), (1, ""))
+        self.assertIn(f"{garbled}: error: line 2: its checksum is ", err)
+        self.assertIn(f"{foreign}: error: is neither rules nor a configuration, an assignment or a report\n", err)
+        self.assertTrue(err.endswith("2 errors\n"), err)
+
+    def test_together_with_rules(self):
+        rules = self.file("r.toml", '[[rule]]\nname = "r"\nperiod = "1m"\n[rule.fields]\nv = ["sum"]\n')
+        code, out, _ = self.limpet("check", rules, self.file("a.json", self.assignment))
+        self.assertEqual((code, out), (0, "1 assignment, 1 rule in 1 file: fine\n"))
+
+
+if __name__ == "__main__":
+    unittest.main()
