@@ -118,15 +118,16 @@ void merge_cold_slices(PlanState& state) {
   size_t spare = state.slices() - enough;
   double cold = kColdOfHot * hot_load(state);
   Slices& s = state.next.slices;
+  // Of what moved within the hour the cutover must stay its own.
+  auto moved = [&](size_t i) { return state.moved_lately[i] || state.moved_now[i]; };
   std::vector<bool> keep(state.slices(), true);
   std::vector<size_t> per_pod(state.pods.size());
   for (uint32_t owner : s.owner) per_pod[owner]++;
   for (size_t i = 0; i + 1 < state.slices() && spare > 0; i++) {
     size_t into = i;
     double load = state.load[into];
-    while (i + 1 < state.slices() && spare > 0 && s.owner[i + 1] == s.owner[into] && !state.moved_lately[into] &&
-           !state.moved_lately[i + 1] && load + state.load[i + 1] < cold &&
-           per_pod[s.owner[into]] > state.config.slices_per_pod_min) {
+    while (i + 1 < state.slices() && spare > 0 && s.owner[i + 1] == s.owner[into] && !moved(into) && !moved(i + 1) &&
+           load + state.load[i + 1] < cold && per_pod[s.owner[into]] > state.config.slices_per_pod_min) {
       i++;
       load += state.load[i];
       keep[i] = false;
@@ -140,7 +141,7 @@ void merge_cold_slices(PlanState& state) {
   Slices kept;
   std::vector<double> load;
   std::vector<uint64_t> bytes;
-  std::vector<bool> moved;
+  std::vector<bool> moved_now;
   for (size_t i = 0; i < keep.size(); i++) {
     if (!keep[i]) {
       state.counts["merge"]++;
@@ -148,9 +149,10 @@ void merge_cold_slices(PlanState& state) {
     }
     kept.low.push_back(s.low[i]), kept.owner.push_back(s.owner[i]), kept.standby.push_back(s.standby[i]);
     kept.since.push_back(s.since[i]), kept.cutover_s.push_back(s.cutover_s[i]);
-    load.push_back(state.load[i]), bytes.push_back(state.bytes[i]), moved.push_back(state.moved_now[i]);
+    load.push_back(state.load[i]), bytes.push_back(state.bytes[i]), moved_now.push_back(state.moved_now[i]);
   }
-  s = std::move(kept), state.load = std::move(load), state.bytes = std::move(bytes), state.moved_now = std::move(moved);
+  s = std::move(kept), state.load = std::move(load), state.bytes = std::move(bytes),
+  state.moved_now = std::move(moved_now);
   state.index();
 }
 

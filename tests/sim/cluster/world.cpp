@@ -458,9 +458,10 @@ void World::check_heirs() {
     // Who died had to have the window: its own cutover lay before.
     bool had = false;
     for (size_t i = 0; i + 1 < owners_[in.key].size(); i++) {
-      const auto& [since, owner] = owners_[in.key][i], &[ until, next ] = owners_[in.key][i + 1];
-      bool this_death =
-          owner == in.dead && next == in.heir && until >= in.begin_s && until <= in.begin_s + kWindowS + 1;
+      const auto& [since, owner] = owners_[in.key][i];
+      const auto& [until, heir] = owners_[in.key][i + 1];
+      bool in_window = until >= in.begin_s && until <= in.begin_s + kWindowS + 1;
+      bool this_death = owner == in.dead && heir == in.heir && in_window;
       had |= this_death && since + 12 <= in.begin_s;
     }
     if (!had || in.begin_s + kWindowS + 20 >= wall_s()) continue;
