@@ -33,6 +33,8 @@ constexpr size_t kHoldBytes = size_t{256} << 20;
 // Who slept so long may own less than before: the assignment is read before anything is emitted.
 constexpr int64_t kSleptNs = kSecondNs;
 constexpr int64_t kLookNs = 5 * kSecondNs;
+// A sharder that has not seen a drain after so long is away, and gives nothing to anybody.
+constexpr int64_t kDrainUnseenNs = 30 * kSecondNs;
 // After this it may have been declared dead, and others emit what it holds: rather late than twice.
 constexpr int64_t kLongSleepNs = 8 * kSecondNs, kLongLookNs = 60 * kSecondNs;
 
@@ -206,6 +208,7 @@ void Aggregator::take(const AssignmentNews& news) {
     adopted_ = wall_now();
     pipeline_.engine().set_ownership(news.ownership, adopted_);
   }
+  if (news.drain && !assignment_.drain) drain_since_ = monotonic_now();
   assignment_ = news;
   health_.assigned = news.listed && config_.assignment.may_own;
 }
@@ -229,7 +232,9 @@ PodState Aggregator::pod_state() {
   if (!assignment_.drain) return PodState::kReady;
   bool empty = assignment_.ownership->owned() == 0 && !pipeline_.engine().finishing() && !pipeline_.results_pending() &&
                pipeline_.output().empty();
-  return assignment_.listed && empty ? PodState::kDrained : PodState::kDraining;
+  // Until the sharder has seen that it drains, it may be given something this very moment.
+  bool seen = assignment_.drain_known || monotonic_now().ns - drain_since_.ns > kDrainUnseenNs;
+  return assignment_.listed && empty && seen ? PodState::kDrained : PodState::kDraining;
 }
 
 void Aggregator::report() {

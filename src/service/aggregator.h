@@ -107,7 +107,8 @@ class Aggregator {
   std::unique_ptr<RulesWatcher> watcher_;
   std::unique_ptr<AssignmentFollower> follower_;  // null: keys are not shared
   AssignmentNews assignment_;
-  WallTime adopted_{};  // when it came in force
+  MonoTime drain_since_{};  // when it heard that it shall drain
+  WallTime adopted_{};      // when it came in force
   SliceLoads loads_;
   std::deque<Work> held_work_;  // came before it was known what is this pod's
   bool held_ = false;           // holding() was over

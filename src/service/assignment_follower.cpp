@@ -73,6 +73,12 @@ struct AssignmentFollower::Impl {
     // Lines that wait since the start are aggregated as if it had been known then.
     bool first = generation == 0 && monotonic_now().ns - began.ns < options.held_ns;
     next.ownership = tracker.adopt(assignment, first ? options.started : wall_now());
+    int32_t me = assignment.find_pod(options.pod);
+    if (me != kNoPod) {
+      const AssignedPod& pod = assignment.pods[static_cast<size_t>(me)];
+      bool drains = pod.state == PodState::kDraining || pod.state == PodState::kDrained;
+      next.drain_known = drains && pod.incarnation == options.incarnation;
+    }
     next.listed = next.listed || assignment.find_pod(options.pod) != kNoPod;
     next.created_s = assignment.created_s;
     generation = assignment.generation;

@@ -25,8 +25,9 @@ struct AssignmentNews {
   bool listed = false;                         // an assignment was adopted that names the pod
   bool twin = false;                           // another process holds the pod's lock
   bool drain = false;                          // somebody asked this incarnation to hand everything off
-  int64_t created_s = 0;                       // of the assignment
-  uint64_t rejected = 0;                       // files that were refused so far
+  bool drain_known = false;  // the assignment says that this incarnation drains: nothing is given to it any more
+  int64_t created_s = 0;     // of the assignment
+  uint64_t rejected = 0;     // files that were refused so far
 };
 
 class AssignmentFollower {

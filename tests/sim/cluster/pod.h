@@ -43,6 +43,15 @@ struct Pod {
   bool awake(int64_t now_ns) const { return up && now_ns >= asleep_until_ns; }
   bool draining() const { return state == PodState::kDraining || state == PodState::kDrained; }
 
+  // Until the sharder has seen it, it may be given something this very moment.
+  bool knows_that_it_drains() const {
+    int32_t me = assignment ? assignment->find_pod(name) : kNoPod;
+    if (me == kNoPod) return false;
+    const AssignedPod& entry = assignment->pods[static_cast<size_t>(me)];
+    return entry.incarnation == std::to_string(life) &&
+           (entry.state == PodState::kDraining || entry.state == PodState::kDrained);
+  }
+
   void start(int64_t now_ns, WallTime wall, int64_t ready_after_ns) {
     must_look = false;
     up = true, up_at_ns = asleep_until_ns = mute_until_ns = stop_at_ns = 0;

@@ -347,7 +347,7 @@ void World::look(Pod& pod) {
 void World::note_state(Pod& pod) {
   if (pod.state == PodState::kStarting && now_ >= pod.ready_at_ns)
     pod.state = PodState::kReady, pod.report_at_ns = now_;
-  if (pod.state == PodState::kDraining && pod.ownership->generation() > 0 && pod.ownership->owned() == 0) {
+  if (pod.state == PodState::kDraining && pod.ownership->owned() == 0 && pod.knows_that_it_drains()) {
     int64_t done_ns = pod.ownership->last_given_up_ns() == Interval::kBegin
                           ? 0
                           : pod.ownership->last_given_up_ns() + (kWindowS + kGraceS + 1) * kSecondNs;
