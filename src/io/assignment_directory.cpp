@@ -20,6 +20,7 @@ namespace limpet {
 namespace {
 
 constexpr size_t kKept = 8;  // generations
+constexpr int kListingsMax = 10;
 constexpr std::string_view kEnding = ".json", kDrain = ".drain", kLock = ".lock";
 
 std::optional<uint64_t> generation_of(std::string_view name) {
@@ -115,8 +116,18 @@ std::expected<Assignment, std::string> AssignmentDirectory::read_generation(uint
   return *found.assignment;
 }
 
+// A listed file that is gone by the time it is opened was withdrawn or pruned, so that there is a higher one than the
+// listing had: without another listing a reader might go back to a lower generation.
 AssignmentRead AssignmentDirectory::read() {
   AssignmentRead result;
+  bool vanished = true;
+  for (int i = 0; i < kListingsMax && vanished; i++) result = read_listed(vanished);
+  return result;
+}
+
+AssignmentRead AssignmentDirectory::read_listed(bool& vanished) {
+  AssignmentRead result;
+  vanished = false;
   if (::access(path_.c_str(), R_OK | X_OK) != 0) {
     result.error = error_of(path_);
     return result;
@@ -127,6 +138,7 @@ AssignmentRead AssignmentDirectory::read() {
   std::map<std::string, CachedAssignment> kept;
   auto look = [&](const std::string& file, std::optional<uint64_t> number) {
     const CachedAssignment* found = look_at(file);
+    vanished |= !found && number;
     if (!found) return false;
     kept[file] = *found;
     if (!found->assignment) return result.rejected.push_back(found->error), false;
@@ -155,11 +167,13 @@ std::expected<void, std::string> AssignmentDirectory::replace_head(uint64_t gene
 std::expected<SwapOutcome, std::string> AssignmentDirectory::compare_and_swap(const Assignment& next) {
   std::string directory = path_ + "/assignments", file = numbered(next.generation);
   auto before = generations_in(directory);
+  // Somebody emptied the directory. One that is away altogether is not made anew: it may be a volume that comes back.
+  if (!before && errno == ENOENT && ::mkdir(directory.c_str(), 0755) == 0) before = generations_in(directory);
   if (!before) return std::unexpected(error_of(directory));
   if (!before->empty() && before->back() >= next.generation) return SwapOutcome::kLost;
   auto temporary = write_temporary(directory, encode(next), true);
   if (!temporary) return std::unexpected(temporary.error());
-  bool linked = ::link(temporary->c_str(), file.c_str()) == 0;
+  bool linked = link(temporary->c_str(), file.c_str()) == 0;
   int why = errno;
   if (!linked) {
     // The answer of a remote file system may be lost, though the link is there.

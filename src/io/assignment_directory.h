@@ -74,8 +74,9 @@ class AssignmentDirectory : public AssignmentStore {
   int watch_fd() const override { return watch_.fd(); }
   bool drain_watch() override { return watch_.drain(); }
 
-  // For tests: called between link and rename.
+  // For tests: what happens between link and rename, and a file system that answers otherwise than it does.
   std::function<void()> after_link;
+  int (*link)(const char* from, const char* to) = ::link;
 
  private:
   struct Stamp {
@@ -100,6 +101,7 @@ class AssignmentDirectory : public AssignmentStore {
   bool look_at_report(const std::string& pod, const std::string& file, CachedReport& cached) const;
   std::string numbered(uint64_t generation) const;
   std::string report_file(std::string_view pod, std::string_view ending) const;
+  AssignmentRead read_listed(bool& vanished);
   void decode(const std::string& file, CachedAssignment& into) const;
   std::expected<SwapOutcome, std::string> settle(uint64_t own);
   std::expected<void, std::string> replace_head(uint64_t generation);

@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::string_view kFormat = "limpet-assignment";
 constexpr int64_t kVersion = 1;
+constexpr size_t kHeaderRoom = 160;  // at least as long as any header
 
 void text_unless_empty(JsonWriter& w, std::string_view name, std::string_view text) {
   if (!text.empty()) w.key(name).value(text);
@@ -54,9 +55,7 @@ void write_move(JsonWriter& w, const Move& move) {
   w.end_object();
 }
 
-std::string body_of(const Assignment& a) {
-  std::string out;
-  out.reserve(64 * a.slices.size() + 160 * a.pods.size() + 160 * a.moved.size() + 1024);
+void write_body(const Assignment& a, std::string& out) {
   JsonWriter w(out);
   w.begin_object();
   w.key("cluster").value(std::string_view(a.cluster));
@@ -81,7 +80,6 @@ std::string body_of(const Assignment& a) {
   for (const Move& move : a.moved) write_move(w, move);
   w.end_array();
   w.end_object();
-  return out;
 }
 
 void read_pod(JsonReader& r, AssignedPod& pod) {
@@ -252,13 +250,18 @@ std::expected<Header, std::string> decode_header(std::string_view line) {
 
 }  // namespace
 
+// The body is written behind room for the header, whose length is known last.
 std::string encode(const Assignment& a) {
-  std::string body = body_of(a);
-  std::string out =
+  std::string out(kHeaderRoom, '\0');
+  out.reserve(kHeaderRoom + 64 * a.slices.size() + 160 * (a.pods.size() + a.moved.size() + a.handoffs.size()) + 1024);
+  write_body(a, out);
+  std::string_view body = std::string_view(out).substr(kHeaderRoom);
+  std::string header =
       fmt::format("{{\"format\":\"{}\",\"version\":{},\"generation\":{},\"bytes\":{},\"xxh3\":\"{:016x}\"}}\n", kFormat,
                   kVersion, a.generation, body.size(), hash64(body));
-  out.reserve(out.size() + body.size() + 1);
-  return out.append(body).append("\n");
+  out += '\n';
+  out.replace(0, kHeaderRoom, header);
+  return out;
 }
 
 std::expected<Assignment, std::string> decode_assignment(std::string_view file) {
