@@ -284,13 +284,14 @@ TEST_CASE("of two that race for 200 generations one wins each, and readers only 
   auto read_all = [&] {
     AssignmentDirectory directory(place.path);
     uint64_t last = 0;
-    do {
+    for (bool once_more = true; once_more;) {
+      once_more = !stop;
       AssignmentRead read = directory.read();
       rejections += static_cast<int>(read.rejected.size());
       uint64_t generation = read.assignment ? read.assignment->generation : 0;
       if (generation < last) regressions++;
       last = std::max(last, generation);
-    } while (!stop);
+    }
     seen = last;
   };
   std::thread reader(read_all), a(write_all, 1), b(write_all, 2);
