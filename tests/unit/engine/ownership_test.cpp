@@ -60,15 +60,16 @@ void move_some(Assignment& a, std::mt19937_64& r, int64_t now_s) {
     uint32_t from = a.slices.owner[i];
     if (to == from) continue;
     int64_t cutover_s = std::max(now_s + 10, a.slices.cutover_s[i]);
-    a.moved.push_back({a.slices.low[i], a.slices.high(i), now_s, cutover_s, MoveCause::kBalance, a.pods[from].name,
-                       a.pods[to].name});
+    a.moved.push_back(
+        {a.slices.low[i], a.slices.high(i), now_s, cutover_s, MoveCause::kBalance, a.pods[from].name, a.pods[to].name});
     a.slices.owner[i] = to, a.slices.since[i] = a.generation, a.slices.cutover_s[i] = cutover_s;
   }
 }
 
 struct Pod {
   Pod(const std::string& name, bool shared, Log& log)
-      : tracker(name), engine({.pod = name, .incarnation = "x", .started = {kStartS * kSecondNs}, .shared = shared}, log) {
+      : tracker(name),
+        engine({.pod = name, .incarnation = "x", .started = {kStartS * kSecondNs}, .shared = shared}, log) {
     engine.set_rules(rules_of(kRules), {kStartS * kSecondNs});
   }
   void feed(const std::string& lines, WallTime now) {
@@ -105,8 +106,8 @@ std::string random_lines(std::mt19937_64& r, int64_t now_ns, std::vector<int64_t
   // Each series of counters every 2 s.
   for (size_t s = (now_ns / kSecondNs) % 2; s < counters.size(); s += 2) {
     counters[s] += static_cast<int64_t>(r() % 100);
-    lines += "bytes,if=e" + std::to_string(s % 15) + ",pod=p" + std::to_string(s / 15) + " n=" +
-             std::to_string(counters[s]) + "i " + std::to_string(now_ns) + "\n";
+    lines += "bytes,if=e" + std::to_string(s % 15) + ",pod=p" + std::to_string(s / 15) +
+             " n=" + std::to_string(counters[s]) + "i " + std::to_string(now_ns) + "\n";
   }
   lines += "other,host=h" + std::to_string(r() % 50) + " v=1i " + std::to_string(now_ns) + "\n";
   return lines;
