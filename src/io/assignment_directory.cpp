@@ -150,7 +150,7 @@ AssignmentRead AssignmentDirectory::read_listed(bool& vanished) {
   };
   result.head_valid = look(path_ + "/assignment.json", std::nullopt);
   // The highest that is valid; lower ones need not be looked at.
-  if (numbers) std::find_if(numbers->rbegin(), numbers->rend(), [&](uint64_t n) { return look(numbered(n), n); });
+  if (numbers) (void)std::any_of(numbers->rbegin(), numbers->rend(), [&](uint64_t n) { return look(numbered(n), n); });
   assignments_ = std::move(kept);
   return result;
 }

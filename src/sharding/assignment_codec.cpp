@@ -268,7 +268,7 @@ std::expected<Assignment, std::string> decode_assignment(std::string_view file) 
   if (file.size() > kAssignmentBytesMax)
     return std::unexpected(fmt::format("longer than {} bytes", kAssignmentBytesMax));
   size_t newline = file.find('\n');
-  if (newline == file.npos || newline > kHeaderBytesMax)
+  if (newline > kHeaderBytesMax)  // also if there is none
     return std::unexpected(fmt::format("line 1: is not a whole header of at most {} bytes", kHeaderBytesMax));
   auto header = decode_header(file.substr(0, newline));
   if (!header) return std::unexpected("line 1: " + header.error());
