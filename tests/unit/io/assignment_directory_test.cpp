@@ -85,10 +85,13 @@ TEST_CASE("a number that is taken, or below the highest, is lost") {
   CHECK(place.publish(4) == SwapOutcome::kLost);
   CHECK(place.publish(6) == SwapOutcome::kDone);
   CHECK(place.read() == 6);
-  // Also where the number was found free before it was linked.
-  AssignmentDirectory late(place.path);
-  write(place.numbered(7), encode(some_assignment(7)));
-  CHECK(late.compare_and_swap(some_assignment(7)) == SwapOutcome::kLost);
+  // Also where the number was free when it looked, and taken when it linked.
+  place.directory.link = [](const char* from, const char* to) {
+    write(to, encode(some_assignment(7)));
+    return ::link(from, to);
+  };
+  CHECK(place.publish(7) == SwapOutcome::kLost);
+  CHECK(place.read() == 7);
 }
 
 TEST_CASE("the last few are kept, and never is the newest removed") {
