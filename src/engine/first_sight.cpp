@@ -114,15 +114,22 @@ void Engine::Impl::resolve(Series& of, const Line& line) {
 }
 
 Decision& Engine::Impl::decision_for(const Head& head) {
-  matched.clear();
-  match(head.name, head.tags, matched);
+  // Rules that match every line tell no lines apart: they are looked up only for a new decision.
+  matched_indexes.clear();
   std::string key = head.name;
-  for (const RuleEpoch* epoch : matched) {
-    auto id = reinterpret_cast<uintptr_t>(epoch);
-    key.append(1, '\0').append(reinterpret_cast<const char*>(&id), sizeof id);
+  for (const Generation& generation : generations) {
+    size_t before = matched_indexes.size();
+    generation.rules->match_conditional(head.name, head.tags, matched_indexes);
+    for (size_t i = before; i < matched_indexes.size(); i++) {
+      auto id = reinterpret_cast<uintptr_t>(generation.epochs[matched_indexes[i]]);
+      key.append(1, '\0').append(reinterpret_cast<const char*>(&id), sizeof id);
+    }
   }
   auto& decision = decisions[key];
-  if (!decision) decision = std::make_unique<Decision>(head.name, matched, options.dialect);
+  if (decision) return *decision;
+  matched.clear();
+  match(head.name, head.tags, matched);
+  decision = std::make_unique<Decision>(head.name, matched, options.dialect);
   return *decision;
 }
 

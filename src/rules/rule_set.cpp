@@ -139,9 +139,11 @@ bool is_live(std::string_view key) {
 
 struct RuleSet::Index {
   PatternIndex<Bucket> by_name;
-  Bucket any;  // without namepass
+  Bucket any;             // without namepass
+  Indexes unconditional;  // without any condition
 
   void add(const Rule& rule, uint32_t index) {
+    if (rule.selector == Selector()) return unconditional.push_back(index);
     const Filter& names = rule.selector.namepass;
     if (names.empty()) return any.add(rule, index);
     by_name.place(names, [&](Bucket& bucket) { bucket.add(rule, index); });
@@ -152,6 +154,15 @@ RuleSet::RuleSet() : index_(std::make_unique<Index>()) {}
 RuleSet::~RuleSet() = default;
 
 void RuleSet::match(std::string_view name, const std::vector<Tag>& tags, std::vector<uint32_t>& out) const {
+  size_t begin = out.size();
+  match_conditional(name, tags, out);
+  size_t middle = out.size();
+  out.insert(out.end(), index_->unconditional.begin(), index_->unconditional.end());
+  auto at = [&](size_t i) { return out.begin() + static_cast<ptrdiff_t>(i); };
+  std::inplace_merge(at(begin), at(middle), out.end());
+}
+
+void RuleSet::match_conditional(std::string_view name, const std::vector<Tag>& tags, std::vector<uint32_t>& out) const {
   Indexes candidates;
   index_->any.collect(tags, candidates);
   index_->by_name.find(name, [&](const Bucket& bucket) { bucket.collect(tags, candidates); });

@@ -32,6 +32,8 @@ class RuleSet {
   // number of rules that could match (by name, by a tag of tagpass; of globs by what they begin with), not on the
   // number of rules. `tags` sorted by key.
   void match(std::string_view name, const std::vector<Tag>& tags, std::vector<uint32_t>& out) const;
+  // The same without the rules that ask for nothing and so match every line: what tells lines apart.
+  void match_conditional(std::string_view name, const std::vector<Tag>& tags, std::vector<uint32_t>& out) const;
   // XXH3-64 over a canonical rendering of all rules: what routers and aggregators compare.
   uint64_t fingerprint() const { return fingerprint_; }
 
