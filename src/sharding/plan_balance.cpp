@@ -141,7 +141,7 @@ void fill_idle_pods(PlanState& state) {
   double target = state.target();
   for (uint32_t pod : ready)
     if (!state.pods[pod].held && !state.pods[pod].full && is_filling(state, pod) &&
-        state.pods[pod].utilisation() < target * (1 - 2 * state.config.tolerance))
+        state.pods[pod].utilisation() < target * (1 - state.config.tolerance))
       filling.push_back(pod);
   if (filling.empty()) return;
   double left =
@@ -172,6 +172,8 @@ void fill_idle_pods(PlanState& state) {
 }
 
 void balance(PlanState& state) {
+  // Who was just evacuated onto others is enough for one generation.
+  if (std::any_of(state.moved_now.begin(), state.moved_now.end(), [](bool moved) { return moved; })) return;
   Balancer balancer(state);
   // Begins later than it ends, so that noise at the border moves nothing.
   if (!balancer.is_out_of_band(2 * state.config.tolerance)) return;

@@ -50,7 +50,9 @@ class Placer {
  private:
   using Pods = std::set<std::pair<double, uint32_t>>;
 
-  double weight(uint32_t pod) const { return (state_.pods[pod].load + standby_load_[pod]) / state_.pods[pod].capacity; }
+  double weight(uint32_t pod) const {
+    return (0.3 * state_.pods[pod].load + standby_load_[pod]) / state_.pods[pod].capacity;
+  }
   bool has_other_zone(uint32_t owner) const {
     return zones_.size() > 1 || !zones_.contains(state_.next.pods[owner].zone);
   }
