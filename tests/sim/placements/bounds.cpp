@@ -59,7 +59,8 @@ void Bounds::check_limpet() {
   const std::string who = "Limpet";
   for (const std::string& v : l.violations) broken_.push_back(who + ": " + v);
   expect(who, "restart", l.moves.restart, 0.95, 1 + 2 / n_ + 0.05);
-  expect(who, "restart without carousel", l.restart_without_carousel, 1, 2.05);
+  // What is moved for balance in between comes on top of 2.
+  expect(who, "restart without carousel", l.restart_without_carousel, 1, 2.4);
   expect(who, "add", l.moves.add, 0.5 / (n_ + 1), 1.5 / (n_ + 1));
   expect(who, "remove", l.moves.remove, 0.8 / n_, 1.5 / n_);
   for (size_t i = 0; i < c_.floors.size(); i++)

@@ -31,7 +31,6 @@ LimpetCluster::LimpetCluster(const LoadModel& model, uint32_t pods, const Planne
   for (uint32_t pod = 0; pod < pods; pod++) reports_.push_back(new_pod(pod));
   input_.now_s = kBeginS;
   round();
-  rounds_ = 0;
 }
 
 std::vector<PodReport>::iterator LimpetCluster::find(uint32_t pod) {
@@ -57,7 +56,6 @@ size_t LimpetCluster::round() {
     moved = count_moved(before);
   }
   input_.now_s += config_.round_s;
-  rounds_++;
   return moved;
 }
 

@@ -34,7 +34,7 @@ class LimpetCluster {
   double imbalance() const;
   // Keys that belong to others than `pod` and changed pods in the last round.
   size_t collateral_of(uint32_t pod) const;
-  uint32_t rounds() const { return rounds_; }
+  bool changed() const { return changed_; }  // in the last round
   size_t slices() const { return assignment_.slices.size(); }
 
  private:
@@ -48,7 +48,6 @@ class LimpetCluster {
   Assignment assignment_;
   std::vector<std::pair<std::string, size_t>> moved_from_;  // in the last round: former owner, keys
   std::vector<std::string>* violations_ = nullptr;
-  uint32_t rounds_ = 0;
   bool changed_ = false;
 };
 

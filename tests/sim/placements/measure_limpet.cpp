@@ -5,7 +5,8 @@
 namespace limpet::sim {
 namespace {
 
-constexpr double kTolerance = 0.05;
+// What the planner leaves alone: twice its tolerance.
+constexpr double kBand = 0.1;
 // A slice rests ten rounds after a move: nothing for two more, and nothing will come.
 constexpr uint32_t kQuietRounds = 12;
 // A roll without the carousel goes on when the last pod is full again, or after five minutes.
@@ -44,22 +45,17 @@ void measure_remove(LimpetCluster cluster, const LoadModel& model, uint32_t pods
 }  // namespace
 
 Convergence converge(LimpetCluster& cluster, const LoadModel& model, uint32_t pods, const LimpetLimits& limits) {
-  Convergence out{.rounds = limits.rounds_max};
-  double wanted = model.floor(pods) * (1 + kTolerance) + 1e-9;
+  Convergence out;
+  double wanted = model.floor(pods) * (1 + kBand);
   size_t keys = 0;
-  uint32_t before = cluster.rounds();
-  while (cluster.rounds() - before < limits.rounds_max && !out.reached) {
+  uint32_t still = 0;
+  for (uint32_t n = 0; n < limits.rounds_max && !(out.reached && still >= limits.quiet); n++) {
+    keys += cluster.round();
+    still = cluster.changed() ? 0 : still + 1;
     out.imbalance = cluster.imbalance();
     out.reached = out.imbalance <= wanted;
-    if (out.reached)
-      out.rounds = cluster.rounds() - before;
-    else
-      keys += cluster.round();
+    if (!out.reached) out.rounds = n + 1, out.moved = share(keys, model);
   }
-  out.moved = share(keys, model);
-  uint32_t used = cluster.rounds() - before;
-  if (used < limits.rounds_max) cluster.settle(kQuietRounds, limits.rounds_max - used);
-  out.imbalance = cluster.imbalance();
   return out;
 }
 

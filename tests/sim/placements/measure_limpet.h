@@ -13,16 +13,17 @@
 namespace limpet::sim {
 
 struct LimpetLimits {
-  uint32_t rounds_max = 240;  // for one load to come to rest
+  uint32_t rounds_max = 500;  // for one load to come to rest
+  uint32_t quiet = 125;       // rounds without a change that are rest: more than the hour of the hour's budget
   uint32_t restarts = 100;    // of a rolling restart, the rest is extrapolated
   bool checked = false;       // every step is held against the invariants
 };
 
 // Of one load, from a start that knows nothing of it.
 struct Convergence {
-  uint32_t rounds = 0;   // until the most loaded pod is within 5 % of the floor; rounds_max: never
-  double moved = 0;      // share of the keys, until then
-  double imbalance = 0;  // when all is at rest, or after rounds_max
+  uint32_t rounds = 0;   // after which the most loaded pod stays within 10 % of the floor, the planner's band
+  double moved = 0;      // share of the keys, in those rounds
+  double imbalance = 0;  // in the end
   bool reached = false;
 };
 Convergence converge(LimpetCluster& cluster, const LoadModel& model, uint32_t pods, const LimpetLimits& limits);
