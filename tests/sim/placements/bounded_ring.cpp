@@ -23,8 +23,8 @@ class BoundedRing : public Placement {
   void place() {
     std::vector<uint32_t> point(keys_.size());
     ring_.for_each(keys_, [&](size_t key, size_t at) { point[key] = static_cast<uint32_t>(at); });
-    double mean = static_cast<double>(keys_.size()) / static_cast<double>(pods_);
-    auto capacity = static_cast<size_t>(std::ceil(bound_ * mean));
+    double most = bound_ * static_cast<double>(keys_.size()) / static_cast<double>(pods_);
+    auto capacity = static_cast<size_t>(std::ceil(most));
     std::vector<size_t> count(names_);
     const auto& points = ring_.points();
     owner_.resize(keys_.size());
