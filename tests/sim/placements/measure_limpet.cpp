@@ -1,6 +1,7 @@
 #include "placements/measure_limpet.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace limpet::sim {
 namespace {
@@ -47,14 +48,15 @@ void measure_remove(LimpetCluster cluster, const LoadModel& model, uint32_t pods
 Convergence converge(LimpetCluster& cluster, const LoadModel& model, uint32_t pods, const LimpetLimits& limits) {
   Convergence out;
   double wanted = model.floor(pods) * (1 + kBand);
+  out.reached = cluster.imbalance() <= wanted;
   size_t keys = 0;
   uint32_t still = 0;
-  for (uint32_t n = 0; n < limits.rounds_max && !(out.reached && still >= limits.quiet); n++) {
+  for (uint32_t n = 1; n <= limits.rounds_max && !(out.reached && still >= limits.quiet); n++) {
     keys += cluster.round();
     still = cluster.changed() ? 0 : still + 1;
     out.imbalance = cluster.imbalance();
-    out.reached = out.imbalance <= wanted;
-    if (!out.reached) out.rounds = n + 1, out.moved = share(keys, model);
+    bool was_reached = std::exchange(out.reached, out.imbalance <= wanted);
+    if (!was_reached) out.rounds = n, out.moved = share(keys, model);
   }
   return out;
 }

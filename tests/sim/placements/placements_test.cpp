@@ -193,7 +193,7 @@ TEST_CASE("results that cannot be are found") {
   CHECK(out_of_bounds(c) == std::vector<std::string>{});
   for (size_t i = 0; i < c.hashes.size(); i++) {
     Comparison wrong = c;
-    wrong.hashes[i].second.add *= 5;
+    wrong.hashes[i].second.add *= 20;
     CHECK(out_of_bounds(wrong).size() == 1);
   }
   c.limpet.moves.restart = 1.3;
