@@ -61,6 +61,7 @@ SharderActions Sharder::step(const SharderInput& input, WallTime wall, MonoTime 
   if (foreign_.empty()) actions.remove_reports = liveness_.gone(now);
   if (may_plan(now) && is_due(now)) make_plan(actions, wall, now);
   if (!actions.publish) restore(actions, wall, now);
+  actions.publish_until = {wall.ns + kPublishWithinNs};
   actions.again = next_step(now);
   return actions;
 }
@@ -218,6 +219,9 @@ void Sharder::on_published(PublishOutcome outcome, MonoTime now, uint64_t taken)
   } else if (outcome == PublishOutcome::kLost) {
     stats_.conflicts++;
     lost_to_ = std::max(taken, proposed_->generation);
+    wanted_ = true;
+  } else if (outcome == PublishOutcome::kLate) {
+    stats_.publish_errors++;
     wanted_ = true;
   } else {
     stats_.publish_errors++;

@@ -10,12 +10,13 @@
 //     what must move moves.
 //   * What is to be published is checked once more (invariants.h); what is broken stays unpublished, counts as a bug of
 //     ours and is an alarm.
-//   * Publishing is a compare-and-swap by generation. Who loses it reads again and plans anew.
+//   * Publishing is a compare-and-swap by generation. Who loses it reads again and plans anew. So does who is held up
+//     for kPublishWithinNs between planning and publishing: the cutovers in the plan would come too soon for the pods.
 //   * The highest generation that it ever saw stays in force: should the files be lost or go back, it is published
 //     again under a higher number.
 //
-// The order for the caller: read, step(), remove what is to be removed, publish, on_published(); after kLost read and
-// step() at once. A directory that cannot be read gives no step(). Any thread, one at a time.
+// The order for the caller: read, step(), remove what is to be removed, publish, on_published(); after kLost
+// or kLate read and step() at once. A directory that cannot be read gives no step(). Any thread, one at a time.
 #pragma once
 
 #include <array>
@@ -51,6 +52,7 @@ struct SharderInput {
 
 struct SharderActions {
   std::shared_ptr<const Assignment> publish;  // null: nothing
+  WallTime publish_until;                     // later it must not appear any more
   std::vector<std::string> remove_reports;    // pods that are gone for good
   std::vector<std::pair<LogLevel, std::string>> log;
   MonoTime again;  // step() has something to do then, even if nothing changes
@@ -59,6 +61,7 @@ struct SharderActions {
 enum class PublishOutcome : uint8_t {
   kDone,
   kLost,   // another sharder was first
+  kLate,   // it was held up until it was too late
   kFailed  // it could not be written
 };
 
@@ -87,6 +90,7 @@ class Sharder {
   static constexpr int64_t kSettleNs = 2 * kSecondNs;
   static constexpr int64_t kCoalesceNs = kSecondNs;
   static constexpr int64_t kRetryNs = kSecondNs;
+  static constexpr int64_t kPublishWithinNs = 5 * kSecondNs;
 
   using Planner = std::function<Plan(const Assignment&, const PlanInput&, const PlannerConfig&)>;
   explicit Sharder(SharderConfig config, Planner planner = plan);

@@ -13,6 +13,7 @@
 
 #include "base/hash.h"
 #include "io/shared_files.h"
+#include "io/stderr_log.h"
 #include "sharding/assignment_codec.h"
 #include "sharding/pod_name.h"
 
@@ -164,7 +165,7 @@ std::expected<void, std::string> AssignmentDirectory::replace_head(uint64_t gene
   return sync_directory(path_);
 }
 
-std::expected<SwapOutcome, std::string> AssignmentDirectory::compare_and_swap(const Assignment& next) {
+std::expected<SwapOutcome, std::string> AssignmentDirectory::compare_and_swap(const Assignment& next, WallTime until) {
   std::string directory = path_ + "/assignments", file = numbered(next.generation);
   auto before = generations_in(directory);
   // Somebody emptied the directory. One that is away altogether is not made anew: it may be a volume that comes back.
@@ -173,6 +174,7 @@ std::expected<SwapOutcome, std::string> AssignmentDirectory::compare_and_swap(co
   if (!before->empty() && before->back() >= next.generation) return SwapOutcome::kLost;
   auto temporary = write_temporary(directory, encode(next), true);
   if (!temporary) return std::unexpected(temporary.error());
+  if (wall_now() > until) return ::unlink(temporary->c_str()), SwapOutcome::kLate;
   bool linked = link(temporary->c_str(), file.c_str()) == 0;
   int why = errno;
   if (!linked) {

@@ -51,7 +51,7 @@ class AssignmentDirectory : public AssignmentStore {
   // Files that did not change since the last call are not read again. Of a generation that stands in two files one is
   // decoded.
   AssignmentRead read() override;
-  std::expected<SwapOutcome, std::string> compare_and_swap(const Assignment& next) override;
+  std::expected<SwapOutcome, std::string> compare_and_swap(const Assignment& next, WallTime until) override;
   // Of the files in assignments/; of what is no such file nothing is said.
   std::vector<uint64_t> generations() const override;
   std::expected<Assignment, std::string> read_generation(uint64_t generation) const override;

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/time.h"
 #include "sharding/assignment.h"
 #include "sharding/report.h"
 
@@ -28,7 +29,11 @@ struct ReportsRead {
   std::string error;
 };
 
-enum class SwapOutcome : uint8_t { kDone, kLost };
+enum class SwapOutcome : uint8_t {
+  kDone,
+  kLost,  // somebody was first
+  kLate   // it was not on its way in time, and nobody sees it
+};
 
 class AssignmentStore {
  public:
@@ -36,8 +41,9 @@ class AssignmentStore {
 
   // The newest generation. Cheap where nothing changed since the last call.
   virtual AssignmentRead read() = 0;
-  // Publishes it if nobody was first; kLost: somebody was, so read again. REQUIRES: check_structure(next) is empty.
-  virtual std::expected<SwapOutcome, std::string> compare_and_swap(const Assignment& next) = 0;
+  // Publishes it if nobody was first and it is not later than `until`: pods act on the times in it, so that one whose
+  // writer was stopped for a while must not appear. REQUIRES: check_structure(next) is empty.
+  virtual std::expected<SwapOutcome, std::string> compare_and_swap(const Assignment& next, WallTime until) = 0;
   // The generations that are still kept or whose numbers are taken, lowest first.
   virtual std::vector<uint64_t> generations() const = 0;
   virtual std::expected<Assignment, std::string> read_generation(uint64_t generation) const = 0;

@@ -117,7 +117,7 @@ bool ShardService::look_once() {
   auto now = sharder_.assignment();
   if (now && now->generation != before) note_generation(*now, before == 0);
   note_adoptions(reports.reports);
-  bool done = !actions.publish || publish(actions.publish);
+  bool done = !actions.publish || publish(actions.publish, actions.publish_until);
   note_alarms();
   return done;
 }
@@ -143,8 +143,8 @@ bool ShardService::read(AssignmentRead& assignment, ReportsRead& reports) {
   return true;
 }
 
-bool ShardService::publish(const std::shared_ptr<const Assignment>& next) {
-  auto swapped = directory_.compare_and_swap(*next);
+bool ShardService::publish(const std::shared_ptr<const Assignment>& next, WallTime until) {
+  auto swapped = directory_.compare_and_swap(*next, until);
   MonoTime now = monotonic_now();
   if (!swapped) {
     if (told_.insert(swapped.error()).second) log_.error("not published: " + swapped.error());
@@ -155,6 +155,12 @@ bool ShardService::publish(const std::shared_ptr<const Assignment>& next) {
     sharder_.on_published(PublishOutcome::kDone, now);
     note_generation(*next, false);
     return true;
+  }
+  if (*swapped == SwapOutcome::kLate) {
+    log_.warning(fmt::format("generation {}: not published, since more than {} s passed meanwhile; planned anew",
+                             next->generation, Sharder::kPublishWithinNs / kSecondNs));
+    sharder_.on_published(PublishOutcome::kLate, now);
+    return false;
   }
   log_.info(fmt::format("generation {}: another sharder was first", next->generation));
   std::vector<uint64_t> taken = directory_.generations();

@@ -52,7 +52,7 @@ class ShardService {
   // False: another sharder was first, and it is worth looking again at once.
   bool look_once();
   bool read(AssignmentRead& assignment, ReportsRead& reports);
-  bool publish(const std::shared_ptr<const Assignment>& next);
+  bool publish(const std::shared_ptr<const Assignment>& next, WallTime until);
   void directory_lost(const std::string& why);
   void directory_back();
   void note_rejected(const std::vector<std::string>& reasons, uint64_t& counter);

@@ -16,7 +16,8 @@ int64_t cutover_ns(int64_t cutover_s) { return cutover_s == 0 ? Interval::kBegin
 int64_t cutover_ns(const Move& move) { return cutover_ns(move.cutover_s); }
 
 uint64_t identity(const Move& move) {
-  uint64_t numbers[] = {move.low, move.high, static_cast<uint64_t>(move.cutover_s), hash64(move.from)};
+  uint64_t numbers[] = {move.low, move.high, static_cast<uint64_t>(move.at_s), static_cast<uint64_t>(move.cutover_s),
+                        hash64(move.from)};
   return hash64(std::string_view(reinterpret_cast<const char*>(numbers), sizeof numbers), hash64(move.to));
 }
 

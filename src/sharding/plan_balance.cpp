@@ -1,6 +1,7 @@
 // Moves that somebody may wait for: a pod that owns nothing is filled, hot pods give to cold ones.
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <optional>
 #include <set>
 
@@ -32,52 +33,65 @@ class Balancer {
   explicit Balancer(PlanState& state) : state_(state), target_(state.target()) {
     for (uint64_t b : state.bytes) bytes_total_ += static_cast<double>(b);
     for (uint32_t pod : state.ready_pods())
-      if (!state.pods[pod].held) order_.insert({state.pods[pod].utilisation(), pod});
+      if (!state.pods[pod].held) add(pod);
   }
 
   bool is_out_of_band(double tolerance) const {
-    return order_.size() > 1 && target_ > 0 &&
-           (order_.rbegin()->first > target_ * (1 + tolerance) || order_.begin()->first < target_ * (1 - tolerance));
+    return target_ > 0 && !hottest_.empty() && !coldest_.empty() &&
+           (hottest_.rbegin()->first > target_ * (1 + tolerance) ||
+            coldest_.begin()->first < target_ * (1 - tolerance));
   }
 
-  // Moves until everybody is within the tolerance or nothing helps any more. Returns the share that was moved.
-  double run(double left) {
-    double moved = 0;
-    while (is_out_of_band(state_.config.tolerance) && left > 0) {
-      uint32_t hot = order_.rbegin()->second, cold = order_.begin()->second;
-      std::optional<Candidate> best = candidate(hot, cold, left);
+  // Moves until everybody is within the tolerance or nothing helps any more; begins later than it ends, so that noise
+  // at the border moves nothing. `left`: of the budget. False if more of it would have helped.
+  bool run(double left) {
+    double tolerance = 2 * state_.config.tolerance;
+    bool enough = true;
+    while (is_out_of_band(tolerance)) {
+      uint32_t hot = hottest_.rbegin()->second, cold = coldest_.begin()->second;
+      std::optional<Candidate> best = candidate(hot, cold, left, enough);
       if (!best) {
         // Nothing of it can go, or nothing can go there; which of both is out of the band is out of the game.
-        bool hot_is_worse = order_.rbegin()->first - target_ >= target_ - order_.begin()->first;
-        order_.erase(hot_is_worse ? std::prev(order_.end()) : order_.begin());
+        bool hot_is_worse = hottest_.rbegin()->first - target_ >= target_ - coldest_.begin()->first;
+        hot_is_worse ? hottest_.erase(std::prev(hottest_.end())) : coldest_.erase(coldest_.begin());
         continue;
       }
-      double share = state_.next.slices.share(best->slice);
+      left -= state_.next.slices.share(best->slice);
       forget(hot), forget(cold);
       state_.move(best->slice, cold, MoveCause::kBalance);
-      order_.insert({state_.pods[hot].utilisation(), hot}), order_.insert({state_.pods[cold].utilisation(), cold});
-      left -= share, moved += share;
+      add(hot), add(cold);
+      tolerance = state_.config.tolerance;
     }
-    return moved;
+    return enough;
   }
 
  private:
-  void forget(uint32_t pod) { order_.erase({state_.pods[pod].utilisation(), pod}); }
+  void forget(uint32_t pod) {
+    hottest_.erase({state_.pods[pod].utilisation(), pod}), coldest_.erase({state_.pods[pod].utilisation(), pod});
+  }
+  void add(uint32_t pod) {
+    hottest_.insert({state_.pods[pod].utilisation(), pod});
+    if (!state_.pods[pod].full) coldest_.insert({state_.pods[pod].utilisation(), pod});
+  }
 
-  std::optional<Candidate> candidate(uint32_t hot, uint32_t cold, double left) const {
+  std::optional<Candidate> candidate(uint32_t hot, uint32_t cold, double left, bool& enough) const {
     const PlanPod &h = state_.pods[hot], &c = state_.pods[cold];
-    if (c.full) return std::nullopt;
+    if (hot == cold) return std::nullopt;
     std::optional<Candidate> best;
     double before = badness(h.utilisation(), target_) + badness(c.utilisation(), target_);
     for (uint32_t slice : h.slices) {
       double share = state_.next.slices.share(slice), load = state_.load[slice];
       bool resting =
           state_.balanced_at[slice] > state_.input.now_s - state_.config.cooldown_s || state_.moved_now[slice];
-      if (resting || !fits(share, left) || load <= 0 || h.slices.size() <= 1) continue;
+      if (resting || load <= 0 || h.slices.size() <= 1) continue;
       double after_h = (h.load - load) / h.capacity, after_c = (c.load + load) / c.capacity;
       if (after_c >= h.utilisation()) continue;
       double benefit = before - badness(after_h, target_) - badness(after_c, target_);
       if (benefit < kBenefitMin) continue;
+      if (!fits(share, left)) {
+        enough = false;
+        continue;
+      }
       double bytes = bytes_total_ > 0 ? static_cast<double>(state_.bytes[slice]) / bytes_total_ : 0;
       double score = benefit / (share + kBytesWeight * bytes + kMoveCost);
       if (!best || score > best->score) best = Candidate{slice, score};
@@ -88,20 +102,13 @@ class Balancer {
   PlanState& state_;
   double target_;
   double bytes_total_ = 0;
-  std::set<std::pair<double, uint32_t>> order_;
+  std::set<std::pair<double, uint32_t>> hottest_, coldest_;
 };
 
 // Everything that a pod owns came by filling, lately: it is not full yet.
 bool is_filling(const PlanState& state, uint32_t pod) {
-  if (state.pods[pod].slices.empty()) return true;
-  for (uint32_t slice : state.pods[pod].slices) {
-    bool filled = false;
-    for (auto m = state.next.moved.rbegin(); m != state.next.moved.rend() && !filled; ++m)
-      filled = m->cause == MoveCause::kFill && m->to == state.next.pods[pod].name &&
-               state.next.slices.low[slice] >= m->low && (m->high == 0 || state.next.slices.low[slice] < m->high);
-    if (!filled) return false;
-  }
-  return true;
+  const auto& slices = state.pods[pod].slices;
+  return std::all_of(slices.begin(), slices.end(), [&](uint32_t slice) { return state.filled[slice]; });
 }
 
 // The slice of the pod that is most worth giving to one that has nothing: hot for its width, but not all there is.
@@ -150,8 +157,7 @@ void fill_idle_pods(PlanState& state) {
   cut_to_fit(state);
   std::set<std::pair<double, uint32_t>> hottest;
   for (uint32_t pod : ready)
-    if (std::find(filling.begin(), filling.end(), pod) == filling.end())
-      hottest.insert({state.pods[pod].utilisation(), pod});
+    if (!std::binary_search(filling.begin(), filling.end(), pod)) hottest.insert({state.pods[pod].utilisation(), pod});
   for (size_t turn = 0, idle_turns = 0; left > 0 && !hottest.empty() && idle_turns < filling.size(); turn++) {
     uint32_t to = filling[turn % filling.size()], from = hottest.rbegin()->second;
     double wanted = target * state.pods[to].capacity - state.pods[to].load;
@@ -175,7 +181,6 @@ void balance(PlanState& state) {
   // Who was just evacuated onto others is enough for one generation.
   if (std::any_of(state.moved_now.begin(), state.moved_now.end(), [](bool moved) { return moved; })) return;
   Balancer balancer(state);
-  // Begins later than it ends, so that noise at the border moves nothing.
   if (!balancer.is_out_of_band(2 * state.config.tolerance)) return;
   double highest = 0;
   for (const PlanPod& pod : state.pods) highest = std::max(highest, pod.utilisation());
@@ -183,9 +188,8 @@ void balance(PlanState& state) {
   double round =
       state.config.round_budget - state.moved_share(MoveCause::kBalance, state.input.now_s - state.config.round_s);
   double hour = state.config.hour_budget - state.moved_share(MoveCause::kBalance, state.input.now_s - 3600);
-  if (hour <= 1e-9) return state.notes.push_back("balance: waits for the hour's budget");
-  if (round <= 1e-9) return state.notes.push_back("balance: waits for the next round");
-  balancer.run(std::min(round, hour));
+  if (balancer.run(std::min(round, hour))) return;
+  state.notes.push_back(hour <= round ? "balance: waits for the hour's budget" : "balance: waits for the next round");
 }
 
 }  // namespace limpet

@@ -28,6 +28,9 @@ bool is_mass_death(const PlanState& state, const std::vector<uint32_t>& dead) {
 class Coldest {
  public:
   explicit Coldest(PlanState& state) : state_(state) {
+    for (uint32_t pod : state.ready_pods())
+      if (!state.pods[pod].full) order_.insert({state.pods[pod].utilisation(), pod});
+    if (!order_.empty()) return;
     for (uint32_t pod : state.ready_pods()) order_.insert({state.pods[pod].utilisation(), pod});
   }
   uint32_t take(uint32_t slice) {
@@ -85,8 +88,15 @@ void evacuate_dead(PlanState& state, const std::vector<uint32_t>& dead) {
   spread(state, homeless, MoveCause::kDeath);
 }
 
+// Who would get so hot by it that balance would have to move it again is no place to go.
+bool has_room(const PlanState& state, int32_t standby, uint32_t slice, double target) {
+  const PlanPod& pod = state.pods[static_cast<size_t>(standby)];
+  return !pod.full && (pod.load + state.load[slice]) / pod.capacity <= target * (1 + state.config.tolerance);
+}
+
 void evacuate_draining(PlanState& state, const std::vector<uint32_t>& draining) {
   std::vector<uint32_t> homeless;
+  double target = state.target();
   for (uint32_t pod : draining) {
     std::vector<uint32_t> block = state.pods[pod].slices,
                           idle = state.config.carousel ? idle_pods(state) : std::vector<uint32_t>();
@@ -94,7 +104,7 @@ void evacuate_draining(PlanState& state, const std::vector<uint32_t>& draining) 
       int32_t standby = state.next.slices.standby[slice];
       if (!idle.empty())
         state.move(slice, idle.front(), MoveCause::kDrain);
-      else if (is_sound_standby(state, standby))
+      else if (is_sound_standby(state, standby) && has_room(state, standby, slice, target))
         state.move(slice, static_cast<uint32_t>(standby), MoveCause::kDrain);
       else
         homeless.push_back(slice);

@@ -12,10 +12,6 @@ constexpr double kHotOfMean = 2, kHotOfTarget = 0.1;
 // Two neighbours become one if together they stay so far below that.
 constexpr double kColdOfHot = 0.25;
 
-bool is_single_key(const PlanState& state, size_t slice) {
-  return state.next.slices.high(slice) == state.next.slices.low[slice] + 1;
-}
-
 double mean_load(const PlanState& state) {
   double sum = 0;
   for (double l : state.load) sum += l;
@@ -47,45 +43,46 @@ void divide_first(PlanState& state) {
   state.index();
 }
 
-void isolate_hot_keys(PlanState& state) {
-  double target = state.target();
-  std::set<uint64_t> borders;
-  std::map<uint64_t, double> hot;
+namespace {
+
+struct Hot {
+  uint64_t key = 0;
+  double load = 0, rest = 0;  // of the key, and of its slice beside it
+};
+
+// By slice: the hottest key, where it makes most of the slice's load and is felt by its pod.
+std::map<size_t, Hot> hot_keys(const PlanState& state) {
+  double least = state.config.tolerance * state.target();
+  std::map<size_t, Hot> hot;
   for (size_t i = 0; i < state.pods.size(); i++) {
     if (!state.pods[i].ready || state.pods[i].slices.size() >= state.config.slices_per_pod_max) continue;
     for (const HotKey& key : state.pods[i].report->hot_keys) {
-      size_t slice =
-          static_cast<size_t>(std::upper_bound(state.next.slices.low.begin(), state.next.slices.low.end(), key.key) -
-                              state.next.slices.low.begin()) -
-          1;
-      double load = state.in_cpu ? key.cpu : 0;
-      if (state.next.slices.owner[slice] != i || is_single_key(state, slice) || state.moved_now[slice]) continue;
-      if (load <= state.config.tolerance * target || load < 0.5 * state.load[slice]) continue;
-      borders.insert(key.key);
-      if (key.key != UINT64_MAX) borders.insert(key.key + 1);
-      hot[key.key] = load;
+      size_t slice = state.slice_of(key.key);
+      double load = state.load_of(key);
+      if (state.next.slices.owner[slice] != i || state.is_single_key(slice) || state.moved_now[slice]) continue;
+      if (load <= least || load < 0.5 * state.load[slice] || load <= hot[slice].load) continue;
+      hot[slice] = {key.key, load, std::max(0.0, state.load[slice] - load)};
     }
   }
-  if (hot.empty()) return;
-  std::map<uint64_t, double> rest;  // by the key: what its slice has beside it
-  for (const auto& [key, load] : hot) {
-    size_t slice =
-        static_cast<size_t>(std::upper_bound(state.next.slices.low.begin(), state.next.slices.low.end(), key) -
-                            state.next.slices.low.begin()) -
-        1;
-    rest[key] = std::max(0.0, state.load[slice] - load);
+  std::erase_if(hot, [](const auto& entry) { return entry.second.load <= 0; });
+  return hot;
+}
+
+}  // namespace
+
+void isolate_hot_keys(PlanState& state) {
+  std::map<size_t, Hot> hot = hot_keys(state);
+  std::set<uint64_t> borders;
+  for (const auto& [slice, h] : hot) {
+    borders.insert(h.key);
+    if (h.key != UINT64_MAX) borders.insert(h.key + 1);
+    // What is left is divided by width among the pieces.
+    state.load[slice] = h.rest;
   }
   state.cut(borders);
-  for (size_t i = 0; i < state.slices(); i++) {
-    auto at = hot.find(state.next.slices.low[i]);
-    if (at == hot.end() || !is_single_key(state, i)) continue;
-    state.load[i] = at->second;
-    // The neighbours cut off the same slice share the rest.
-    for (size_t n : {i - 1, i + 1})
-      if (n < state.slices() && state.next.slices.owner[n] == state.next.slices.owner[i] && !is_single_key(state, n))
-        state.load[n] = std::min(state.load[n], rest[at->first]);
-    state.counts["isolate"]++;
-  }
+  for (const auto& [slice, h] : hot) state.load[state.slice_of(h.key)] = h.load;
+  if (hot.empty()) return;
+  state.counts["isolate"] += hot.size();
   state.index();
 }
 
@@ -98,7 +95,7 @@ void split_hot_slices(PlanState& state) {
         state.config.slices_per_pod_max > pod.slices.size() ? state.config.slices_per_pod_max - pod.slices.size() : 0;
     std::vector<uint32_t> slices;
     for (uint32_t i : pod.slices)
-      if (state.load[i] > hot && !is_single_key(state, i) && !state.moved_now[i]) slices.push_back(i);
+      if (state.load[i] > hot && !state.is_single_key(i) && !state.moved_now[i]) slices.push_back(i);
     std::stable_sort(slices.begin(), slices.end(),
                      [&](uint32_t a, uint32_t b) { return state.load[a] > state.load[b]; });
     for (size_t n = 0; n < std::min(room, slices.size()); n++) {
@@ -138,13 +135,14 @@ void merge_cold_slices(PlanState& state) {
     }
     state.load[into] = load;
   }
+  if (std::find(keep.begin(), keep.end(), false) == keep.end()) return;
   Slices kept;
   std::vector<double> load;
   std::vector<uint64_t> bytes;
   std::vector<bool> moved_now;
   for (size_t i = 0; i < keep.size(); i++) {
     if (!keep[i]) {
-      state.counts["merge"]++;
+      state.counts["merge"]++, state.changes++;
       continue;
     }
     kept.low.push_back(s.low[i]), kept.owner.push_back(s.owner[i]), kept.standby.push_back(s.standby[i]);

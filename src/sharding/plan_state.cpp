@@ -8,8 +8,6 @@ namespace {
 
 constexpr int64_t kRememberedS = 3600;
 constexpr double kMemoryFull = 0.9;
-// A slice that came so lately looks colder in the report than it is.
-constexpr int64_t kYoungS = 30;
 
 bool same_pod(const AssignedPod& a, const PodReport& b) { return a.incarnation == b.incarnation; }
 
@@ -28,113 +26,97 @@ AssignedPod described(const PodView& view, const AssignedPod* before, int64_t no
   return pod;
 }
 
+uint64_t next_generation(const Assignment& previous, const PlanInput& input) {
+  uint64_t known = previous.generation;
+  for (const PodView& view : input.pods) known = std::max(known, view.report.generation);
+  if (previous.generation > 0) return known + 1;
+  return std::max(known + 1, static_cast<uint64_t>(std::max<int64_t>(input.now_s, 1)));
+}
+
+// The table of pods: who is there, and who was and still owns something or went within the hour.
+class Table {
+ public:
+  Table(const Assignment& previous, const PlanInput& input) : previous_(previous), now_s_(input.now_s) {
+    owns_.resize(previous.pods.size());
+    for (uint32_t owner : previous.slices.owner) owns_[owner] = true;
+    size_t before = 0;
+    for (const PodView& view : input.pods) {
+      while (before < previous.pods.size() && previous.pods[before].name < view.report.name) add_missing(before++);
+      bool known = before < previous.pods.size() && previous.pods[before].name == view.report.name;
+      if (known || view.alive)
+        add(described(view, known ? &previous.pods[before] : nullptr, now_s_), &view, known ? &before : nullptr);
+      before += known;
+    }
+    while (before < previous.pods.size()) add_missing(before++);
+  }
+
+  std::vector<AssignedPod> pods;
+  std::vector<const PodView*> views;  // null: not in the input
+  std::vector<int32_t> place;         // by index in the previous table
+
+ private:
+  void add_missing(size_t before) {
+    AssignedPod pod = previous_.pods[before];
+    if (pod.state != PodState::kDead) pod.state = PodState::kDead, pod.since_s = now_s_;
+    add(std::move(pod), nullptr, &before);
+  }
+  void add(AssignedPod pod, const PodView* view, const size_t* before) {
+    bool gone = pod.state == PodState::kDead || pod.state == PodState::kDrained;
+    bool forgotten = before && gone && !owns_[*before] && now_s_ - pod.since_s > kRememberedS;
+    if (before) place.push_back(forgotten ? kNoPod : static_cast<int32_t>(pods.size()));
+    if (forgotten) return;
+    pods.push_back(std::move(pod));
+    views.push_back(view);
+  }
+
+  const Assignment& previous_;
+  const int64_t now_s_;
+  std::vector<bool> owns_;
+};
+
+PlanPod plan_pod(const AssignedPod& entry, const PodView* view) {
+  PlanPod pod;
+  pod.report = view ? &view->report : nullptr;
+  pod.alive = view && view->alive;
+  pod.ready = pod.alive && entry.state == PodState::kReady;
+  pod.dying = entry.state == PodState::kDead || entry.state == PodState::kDraining || entry.state == PodState::kDrained;
+  if (!pod.report) return pod;
+  pod.capacity = std::max(1e-6, pod.report->capacity * pod.report->weight);
+  pod.full = pod.report->memory_limit > 0 &&
+             static_cast<double>(pod.report->memory) > kMemoryFull * static_cast<double>(pod.report->memory_limit);
+  return pod;
+}
+
 }  // namespace
 
 PlanState::PlanState(const Assignment& previous_, const PlanInput& input_, const PlannerConfig& config_)
     : previous(previous_), input(input_), config(config_) {
   next.cluster = config.cluster;
   next.created_s = input.now_s;
-  uint64_t known = previous.generation;
-  for (const PodView& view : input.pods) known = std::max(known, view.report.generation);
-  next.generation = known + 1;
-  if (previous.generation == 0)
-    next.generation = std::max<uint64_t>(next.generation, static_cast<uint64_t>(std::max<int64_t>(input.now_s, 1)));
-  next.slices = previous.slices;
+  next.generation = next_generation(previous, input);
   for (const Move& m : previous.moved)
     if (m.at_s > input.now_s - kRememberedS) next.moved.push_back(m);
-  first_new_move = next.moved.size();
 
-  // The table: who is there, and who was and still owns something or went within the hour.
-  std::vector<bool> owns(previous.pods.size());
-  for (uint32_t owner : previous.slices.owner) owns[owner] = true;
-  std::vector<const PodView*> views;
-  size_t v = 0;
-  auto add_view = [&](const AssignedPod* before) {
-    const PodView& view = input.pods[v++];
-    if (!view.alive && !before) return;
-    AssignedPod pod = described(view, before, input.now_s);
-    size_t index = before ? static_cast<size_t>(before - previous.pods.data()) : 0;
-    bool gone = pod.state == PodState::kDead || pod.state == PodState::kDrained;
-    if (before && gone && !owns[index] && input.now_s - pod.since_s > kRememberedS) return;
-    next.pods.push_back(std::move(pod));
-    views.push_back(&view);
-  };
-  for (const AssignedPod& before : previous.pods) {
-    while (v < input.pods.size() && input.pods[v].report.name < before.name) add_view(nullptr);
-    if (v < input.pods.size() && input.pods[v].report.name == before.name) {
-      add_view(&before);
-      continue;
-    }
-    AssignedPod pod = before;
-    if (pod.state != PodState::kDead) pod.state = PodState::kDead, pod.since_s = input.now_s;
-    if (!owns[static_cast<size_t>(&before - previous.pods.data())] && input.now_s - pod.since_s > kRememberedS)
-      continue;
-    next.pods.push_back(std::move(pod));
-    views.push_back(nullptr);
-  }
-  while (v < input.pods.size()) add_view(nullptr);
-
-  std::vector<int32_t> place(previous.pods.size(), kNoPod);
-  for (size_t i = 0; i < previous.pods.size(); i++) place[i] = next.find_pod(previous.pods[i].name);
-  for (uint32_t& owner : next.slices.owner) owner = static_cast<uint32_t>(place[owner]);
+  Table table(previous, input);
+  next.pods = std::move(table.pods);
+  next.slices = previous.slices;
+  for (uint32_t& owner : next.slices.owner) owner = static_cast<uint32_t>(table.place[owner]);
   for (int32_t& standby : next.slices.standby)
-    if (standby != kNoPod) standby = place[static_cast<size_t>(standby)];
+    if (standby != kNoPod) standby = table.place[static_cast<size_t>(standby)];
 
-  pods.resize(next.pods.size());
   fresh = true;
-  for (size_t i = 0; i < pods.size(); i++) {
-    PlanPod& pod = pods[i];
-    const AssignedPod& entry = next.pods[i];
-    pod.report = views[i] ? &views[i]->report : nullptr;
-    pod.alive = views[i] && views[i]->alive;
-    pod.ready = pod.alive && entry.state == PodState::kReady;
-    pod.dying =
-        entry.state == PodState::kDead || entry.state == PodState::kDraining || entry.state == PodState::kDrained;
-    if (pod.report) {
-      pod.capacity = std::max(1e-6, pod.report->capacity * pod.report->weight);
-      pod.full = pod.report->memory_limit > 0 &&
-                 static_cast<double>(pod.report->memory) > kMemoryFull * static_cast<double>(pod.report->memory_limit);
-    }
-    if (pod.ready && pod.report->generation != previous.generation) fresh = false;
+  for (size_t i = 0; i < next.pods.size(); i++) {
+    pods.push_back(plan_pod(next.pods[i], table.views[i]));
+    if (pods[i].ready && pods[i].report->generation != previous.generation) fresh = false;
   }
-  load.assign(slices(), 0);
-  bytes.assign(slices(), 0);
   moved_now.assign(slices(), false);
-
-  // Loads as reported by who has the slice; the rest as dense as those.
-  for (const PlanPod& pod : pods)
-    if (pod.report)
-      for (const SliceLoad& s : pod.report->slices) in_cpu |= s.cpu > 0;
-  std::vector<bool> known_load(slices());
-  double sum = 0, share = 0;
-  for (size_t i = 0; i < slices(); i++) {
-    const PlanPod& pod = pods[next.slices.owner[i]];
-    bool young = next.slices.since[i] > 0 && pod.report &&
-                 (pod.report->generation < next.slices.since[i] || input.now_s - next.slices.cutover_s[i] < kYoungS);
-    if (!pod.report || (young && next.slices.cutover_s[i] != 0)) continue;
-    const auto& reported = pod.report->slices;
-    auto at = std::lower_bound(reported.begin(), reported.end(), next.slices.low[i],
-                               [](const SliceLoad& s, uint64_t low) { return s.low < low; });
-    if (at == reported.end() || at->low != next.slices.low[i]) continue;
-    load[i] = in_cpu ? at->cpu : at->samples_per_s;
-    bytes[i] = at->state_bytes;
-    known_load[i] = true;
-    sum += load[i], share += next.slices.share(i);
-  }
-  loads_known = share > 0.5 && sum > 0;
-  double density = share > 0 && sum > 0 ? sum / share : 1;
-  for (size_t i = 0; i < slices(); i++)
-    if (!known_load[i]) load[i] = density * next.slices.share(i);
-  if (!in_cpu) {
-    // No unit of its own: as if all pods together were half busy.
-    double total = 0, capacity = 0;
-    for (double l : load) total += l;
-    for (const PlanPod& pod : pods)
-      if (pod.ready) capacity += pod.capacity;
-    if (total > 0 && capacity > 0)
-      for (double& l : load) l *= 0.5 * capacity / total;
-  }
+  estimate_loads(*this);
   index();
+}
+
+size_t PlanState::slice_of(uint64_t key) const {
+  const auto& low = next.slices.low;
+  return static_cast<size_t>(std::upper_bound(low.begin(), low.end(), key) - low.begin()) - 1;
 }
 
 void PlanState::index() {
@@ -147,12 +129,12 @@ void PlanState::index() {
   constexpr int64_t kNever = std::numeric_limits<int64_t>::min();
   balanced_at.assign(slices(), kNever);
   moved_lately.assign(slices(), false);
+  filled.assign(slices(), false);
+  if (slices() == 0) return;
   for (const Move& m : next.moved) {
-    size_t i = static_cast<size_t>(std::upper_bound(next.slices.low.begin(), next.slices.low.end(), m.low) -
-                                   next.slices.low.begin()) -
-               1;
-    for (; i < slices() && (m.high == 0 || next.slices.low[i] < m.high); i++) {
+    for (size_t i = slice_of(m.low); i < slices() && (m.high == 0 || next.slices.low[i] < m.high); i++) {
       moved_lately[i] = true;
+      if (m.cause == MoveCause::kFill && m.to == next.pods[next.slices.owner[i]].name) filled[i] = true;
       if (m.cause == MoveCause::kBalance || m.cause == MoveCause::kMerge || m.cause == MoveCause::kFill)
         balanced_at[i] = std::max(balanced_at[i], m.at_s);
     }
@@ -170,6 +152,7 @@ void PlanState::move(uint32_t slice, uint32_t to, MoveCause cause) {
   next.moved.push_back(
       {s.low[slice], s.high(slice), input.now_s, s.cutover_s[slice], cause, next.pods[from].name, next.pods[to].name});
   moved_now[slice] = true;
+  changes++;
   auto& list = pods[from].slices;
   list.erase(std::find(list.begin(), list.end(), slice));
   auto& gains = pods[to].slices;
@@ -184,6 +167,7 @@ void PlanState::move(uint32_t slice, uint32_t to, MoveCause cause) {
 
 void PlanState::cut(const std::set<uint64_t>& borders) {
   if (borders.empty()) return;
+  changes++;
   Slices old = std::move(next.slices);
   next.slices = {};
   std::vector<double> old_load = std::move(load);

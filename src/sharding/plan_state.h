@@ -30,33 +30,36 @@ struct PlanPod {
   double utilisation() const { return load / capacity; }
 };
 
-// What the phases change: plan() goes back to a copy of it where a phase went wrong.
-struct PlanData {
-  Assignment next;
-  std::vector<PlanPod> pods;
-  std::vector<double> load;  // by slice, in units of capacity
-  std::vector<uint64_t> bytes;
-  std::vector<bool> moved_now;  // by slice
-  std::vector<int64_t>
-      balanced_at;  // by slice: when it was last moved for balance or merged; min if not in the last hour
-  std::vector<bool> moved_lately;  // by slice: it is in `moved`
-  bool fresh = false;              // every ready pod's report knows the previous generation
-  bool loads_known = false;
-  bool in_cpu = false;  // loads are CPU seconds per second; else only comparable to each other
-  bool frozen = false;
-  size_t first_new_move = 0;             // in next.moved
-  std::map<std::string, size_t> counts;  // what was done, for the causes: "drain agg-1" -> slices
-  std::vector<std::string> notes;
-};
-
-struct PlanState : PlanData {
+struct PlanState {
   PlanState(const Assignment& previous, const PlanInput& input, const PlannerConfig& config);
 
   const Assignment& previous;
   const PlanInput& input;
   const PlannerConfig& config;
 
+  Assignment next;
+  std::vector<PlanPod> pods;
+  // By slice.
+  std::vector<double> load;  // in units of capacity
+  std::vector<uint64_t> bytes;
+  std::vector<bool> moved_now;
+  std::vector<bool> moved_lately;    // it is in `moved`
+  std::vector<bool> filled;          // it came to its owner by filling, within the hour
+  std::vector<int64_t> balanced_at;  // when it was last moved for balance, filling or merged; min: not within the hour
+
+  bool fresh = false;  // every ready pod's report knows the previous generation
+  bool loads_known = false;
+  bool in_cpu = false;         // loads are CPU seconds per second; else only comparable to each other
+  double load_per_sample = 0;  // else
+  bool frozen = false;
+  size_t changes = 0;                    // that phases made, so that what changed nothing need not be checked
+  std::map<std::string, size_t> counts;  // what was done, for the causes: "drain agg-1" -> slices
+  std::vector<std::string> notes;
+
   size_t slices() const { return next.slices.size(); }
+  bool is_single_key(size_t slice) const { return next.slices.high(slice) == next.slices.low[slice] + 1; }
+  size_t slice_of(uint64_t key) const;
+  double load_of(const HotKey& key) const { return in_cpu ? key.cpu : key.samples_per_s * load_per_sample; }
   // A slice changes its owner.
   void move(uint32_t slice, uint32_t to, MoveCause cause);
   // Borders at which slices are cut; halves keep owner, standby, since and cutover. Load is divided by share.
@@ -68,16 +71,20 @@ struct PlanState : PlanData {
   bool has_ready() const;
   std::vector<uint32_t> ready_pods() const;
   // Load per capacity that every ready pod should have: the mean, where keys that cannot be divided and are hotter than
-  // it are taken out first (reference: "water-filling").
+  // it are taken out first ("water-filling").
   double target() const;
 };
 
-// The phases, in order.
+// What each slice makes its owner work, from the reports (plan_loads.cpp).
+void estimate_loads(PlanState& state);
+
+// The phases, in order. hold_idle_pods() only marks: who is kept empty for the next victim of a roll (the carousel).
 void evacuate(PlanState& state);
+void hold_idle_pods(PlanState& state);
+void fill_idle_pods(PlanState& state);
 void isolate_hot_keys(PlanState& state);
 void split_hot_slices(PlanState& state);
 void merge_cold_slices(PlanState& state);
-void fill_idle_pods(PlanState& state);
 void balance(PlanState& state);
 void place_standbys(PlanState& state);
 

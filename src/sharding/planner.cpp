@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "sharding/invariants.h"
 #include "sharding/plan_state.h"
@@ -13,52 +14,29 @@ namespace {
 // Reports come every 2 s; who has not heard of a generation after so long is not waited for.
 constexpr int64_t kFreshAfterS = 60;
 
-// How long an idle pod is kept for the next victim of a roll: three times the usual time between two terminations.
-int64_t hold_s(const PlanState& state) {
-  std::vector<int64_t> ends;
-  std::string last;
-  for (const Move& m : state.next.moved) {
-    if ((m.cause != MoveCause::kDrain && m.cause != MoveCause::kDeath) || m.from == last) continue;
-    last = m.from;
-    ends.push_back(m.at_s);
+struct Phase {
+  const char* name;
+  void (*run)(PlanState&);
+  bool needs_loads;
+};
+constexpr Phase kPhases[] = {{"evacuation", evacuate, false},   {"carousel", hold_idle_pods, false},
+                             {"fill", fill_idle_pods, false},   {"isolation", isolate_hot_keys, true},
+                             {"split", split_hot_slices, true}, {"merge", merge_cold_slices, true},
+                             {"balance", balance, true}};
+constexpr size_t kDone = std::size(kPhases);
+
+// Runs the phases but those left out. The index of one whose result breaks an invariant, `why` says which; or kDone.
+size_t run_phases(PlanState& state, const std::vector<bool>& left_out, std::string& why) {
+  bool settled = state.fresh || state.input.now_s - state.previous.created_s >= kFreshAfterS;
+  for (size_t i = 0; i < kDone; i++) {
+    if (left_out[i] || (kPhases[i].needs_loads && !(settled && state.loads_known))) continue;
+    size_t before = state.changes;
+    kPhases[i].run(state);
+    if (state.changes == before) continue;
+    std::vector<std::string> broken = check_moves(state.previous, state.next, state.input, state.config);
+    if (!broken.empty()) return why = broken.front(), i;
   }
-  std::vector<int64_t> gaps;
-  for (size_t i = 1; i < ends.size(); i++) gaps.push_back(ends[i] - ends[i - 1]);
-  if (gaps.empty()) return state.config.hold_s;
-  std::nth_element(gaps.begin(), gaps.begin() + static_cast<ptrdiff_t>(gaps.size() / 2), gaps.end());
-  return std::max(state.config.hold_s, 3 * gaps[gaps.size() / 2]);
-}
-
-// A roll is under way while pods of several revisions are there, or one was terminated lately.
-bool is_rolling(const PlanState& state, int64_t hold) {
-  std::string_view revision;
-  for (size_t i = 0; i < state.pods.size(); i++) {
-    std::string_view each = state.next.pods[i].revision;
-    if (!state.pods[i].alive || each.empty()) continue;
-    if (!revision.empty() && each != revision) return true;
-    revision = each;
-  }
-  return std::any_of(state.next.moved.begin(), state.next.moved.end(), [&](const Move& m) {
-    return (m.cause == MoveCause::kDrain || m.cause == MoveCause::kDeath) && m.at_s > state.input.now_s - hold;
-  });
-}
-
-void hold_idle_pods(PlanState& state) {
-  if (!state.config.carousel) return;
-  int64_t hold = hold_s(state);
-  if (!is_rolling(state, hold)) return;
-  for (size_t i = 0; i < state.pods.size(); i++)
-    state.pods[i].held =
-        state.pods[i].ready && state.pods[i].slices.empty() && state.next.pods[i].since_s > state.input.now_s - hold;
-}
-
-void run(PlanState& state, const char* name, void (*phase)(PlanState&)) {
-  PlanData before = state;
-  phase(state);
-  std::vector<std::string> broken = check_moves(state.previous, state.next, state.input, state.config);
-  if (broken.empty()) return;
-  before.notes.push_back(fmt::format("{}: taken back, since it breaks {}", name, broken.front()));
-  static_cast<PlanData&>(state) = std::move(before);
+  return kDone;
 }
 
 bool same_table(const Assignment& a, const Assignment& b) {
@@ -107,29 +85,31 @@ void name_causes(PlanState& state) {
 Plan plan(const Assignment& previous, const PlanInput& input, const PlannerConfig& config) {
   Plan result;
   if (input.pods.empty()) return result;
-  PlanState state(previous, input, config);
-  if (state.slices() == 0) {
-    divide_first(state);
-    if (state.slices() == 0) return result.notes = std::move(state.notes), result;
-  } else {
-    run(state, "evacuation", evacuate);
-    hold_idle_pods(state);
-    run(state, "fill", fill_idle_pods);
-    bool settled = state.fresh || input.now_s - previous.created_s >= kFreshAfterS;
-    if (settled && state.loads_known) {
-      run(state, "isolation", isolate_hot_keys);
-      run(state, "split", split_hot_slices);
-      run(state, "merge", merge_cold_slices);
-      run(state, "balance", balance);
+  // A phase that went wrong is taken back by doing the others anew without it: that is rare, and copies of the state to
+  // go back to would be made every time.
+  std::vector<bool> left_out(kDone);
+  std::vector<std::string> taken_back;
+  std::optional<PlanState> state;
+  for (size_t wrong = 0; wrong != kDone;) {
+    state.emplace(previous, input, config);
+    if (state->slices() == 0) {
+      divide_first(*state);
+      break;
     }
+    std::string why;
+    wrong = run_phases(*state, left_out, why);
+    if (wrong == kDone) break;
+    left_out[wrong] = true;
+    taken_back.push_back(fmt::format("{}: taken back, since it breaks {}", kPhases[wrong].name, why));
   }
-  place_standbys(state);
-  result.frozen = state.frozen;
-  if (!same_table(previous, state.next) || !same_slices(previous, state.next)) {
-    name_causes(state);
-    result.next = std::move(state.next);
-  }
-  result.notes = std::move(state.notes);
+  result.notes = std::move(taken_back);
+  result.notes.insert(result.notes.end(), state->notes.begin(), state->notes.end());
+  if (state->slices() == 0) return result;
+  place_standbys(*state);
+  result.frozen = state->frozen;
+  if (same_table(previous, state->next) && same_slices(previous, state->next)) return result;
+  name_causes(*state);
+  result.next = std::move(state->next);
   return result;
 }
 

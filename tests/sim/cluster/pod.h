@@ -17,6 +17,7 @@ inline constexpr int64_t kWindowS = 10, kGraceS = 1;
 // What became of one window of one key.
 struct Emitted {
   int whole = 0, incomplete = 0;
+  std::string by;  // whom and when
 };
 
 struct Pod {

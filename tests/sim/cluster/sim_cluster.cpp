@@ -63,7 +63,8 @@ size_t find_bugs(uint64_t seeds_max) {
     uint64_t seed = 1;
     for (; seed <= seeds_max && found.empty(); seed++) {
       Outcome outcome = run({seed, 3 + seed % 12, 8, 200, bug});
-      if (!outcome.violations.empty()) found = outcome.violations.front();
+      if (!outcome.violations.empty())
+        found = outcome.violations.front().substr(0, outcome.violations.front().find('\n'));
     }
     missed += found.empty();
     fmt::print("bug {:<22} {}\n", to_string(bug),

@@ -22,9 +22,18 @@ constexpr size_t kViolationsMax = 5;
 // A death, or a time without the directory, may spoil windows that begin so long before it or after its end.
 constexpr int64_t kUpsetBeforeS = 25, kUpsetAfterS = 40;
 
+constexpr int64_t kWallOffsetS = 1'700'000'000;
+constexpr int64_t kBeginS = kWallOffsetS + 1000;  // of the run; what is printed is relative to it
+
 struct Upset {
   std::string pod;  // empty: everybody's
   int64_t from_s, to_s;
+};
+
+// Whose a key was, since when (Unix seconds, planned), and how it came there.
+struct Owner {
+  int64_t since_s;
+  std::string pod, how;
 };
 
 // A key that came to a pod by a death, while a window was in progress.
@@ -38,7 +47,7 @@ struct SharderNode {
   std::unique_ptr<Sharder> machine;
   bool on = true;
   int64_t asleep_until_ns = 0;
-  AssignmentPtr pending;  // stepped, and slept before publishing
+  SharderActions pending;  // stepped, and slept before publishing
 };
 
 class World {
@@ -72,15 +81,13 @@ class World {
   void note_state(Pod& pod);
   void emit(Pod& pod);
   void tick_sharder(SharderNode& node);
-  void publish(SharderNode& node, const AssignmentPtr& next);
+  void publish(SharderNode& node, const SharderActions& actions);
   Plan checked_plan(const Assignment& previous, const PlanInput& input, const PlannerConfig& config);
   void note_inheritances(const Assignment& next);
   void check_windows();
   void check_heirs();
   std::string story(size_t key, int64_t begin_s) const;
   bool excused(size_t key, int64_t begin_s) const;
-
-  static constexpr int64_t kWallOffsetS = 1'700'000'000;
 
   const Options options_;
   std::mt19937_64 r_;
@@ -94,8 +101,8 @@ class World {
   std::deque<SharderNode> sharders_;
   Load load_;
   std::vector<uint64_t> keys_;
-  std::vector<std::vector<std::pair<int64_t, std::string>>> owners_;  // per key: since when whose
-  std::vector<std::map<int64_t, Emitted>> emitted_;                   // per key, by the window's begin
+  std::vector<std::vector<Owner>> owners_;           // per key
+  std::vector<std::map<int64_t, Emitted>> emitted_;  // per key, by the window's begin
   std::vector<Upset> upsets_;
   std::vector<Upset> lags_;
   std::vector<Inheritance> inheritances_;
@@ -139,7 +146,9 @@ void World::add_sharder() {
       {std::make_unique<Sharder>(
            config, [this](const Assignment& previous, const PlanInput& input,
                           const PlannerConfig& planner) { return checked_plan(previous, input, planner); }),
-       true, 0, nullptr});
+       true,
+       0,
+       {}});
 }
 
 size_t World::count(const std::function<bool(const Pod&)>& of) const {
@@ -280,7 +289,7 @@ Plan World::checked_plan(const Assignment& previous, const PlanInput& input, con
 
 void World::tick_sharder(SharderNode& node) {
   if (now_ < node.asleep_until_ns || !directory_.readable) return;
-  if (node.pending) publish(node, std::exchange(node.pending, nullptr));
+  if (node.pending.publish) publish(node, std::exchange(node.pending, {}));
   std::vector<PodReport> reports;
   for (const auto& [name, report] : directory_.reports) reports.push_back(report);
   for (int tries = 0; tries < 3; tries++) {
@@ -289,17 +298,27 @@ void World::tick_sharder(SharderNode& node) {
     for (const std::string& name : actions.remove_reports) directory_.reports.erase(name);
     if (!actions.publish) break;
     if (random(50) == 0) {  // held up between planning and publishing
-      node.pending = actions.publish;
+      node.pending = actions;
       node.asleep_until_ns = now_ + random_s(1, 8);
       break;
     }
-    publish(node, actions.publish);
+    publish(node, actions);
     if (directory_.numbered.count(actions.publish->generation)) break;
   }
   if (options_.bug == Bug::kNone && node.machine->stats().bugs > 0) fail("the sharder refused its own plan");
 }
 
-void World::publish(SharderNode& node, const AssignmentPtr& next) {
+std::string how_it_came(const Assignment& assignment, uint64_t key) {
+  for (auto move = assignment.moved.rbegin(); move != assignment.moved.rend(); ++move)
+    if (key >= move->low && (move->high == 0 || key < move->high))
+      return fmt::format("{} of {}, cutover {} s", to_string(move->cause), move->from, move->cutover_s - kBeginS);
+  return "from the start";
+}
+
+void World::publish(SharderNode& node, const SharderActions& actions) {
+  const AssignmentPtr& next = actions.publish;
+  if (wall() > actions.publish_until && options_.bug != Bug::kPublishesLate)
+    return node.machine->on_published(PublishOutcome::kLate, {now_});
   bool sleep = directory_.head_delayed_until_ns > now_;
   bool done = directory_.publish(next, sleep, directory_.head_delayed_until_ns);
   if (!done && options_.bug == Bug::kOverwrites)
@@ -312,7 +331,8 @@ void World::publish(SharderNode& node, const AssignmentPtr& next) {
   SliceIndex index(next->slices.low);
   for (size_t k = 0; k < keys_.size(); k++) {
     const std::string& owner = next->pods[next->slices.owner[index.find(keys_[k])]].name;
-    if (owners_[k].empty() || owners_[k].back().second != owner) owners_[k].emplace_back(wall_s(), owner), out_.moves++;
+    if (!owners_[k].empty() && owners_[k].back().pod == owner) continue;
+    owners_[k].push_back({wall_s(), owner, how_it_came(*next, keys_[k])}), out_.moves++;
   }
   note_inheritances(*next);
   if (settled_s_ == 0) settled_s_ = wall_s() + 10;
@@ -371,13 +391,14 @@ void World::emit(Pod& pod) {
       bool whole = begin >= std::max(pod.started.ns, interval->since_ns);
       Emitted& emitted = emitted_[k][pod.next_window_s];
       (whole ? emitted.whole : emitted.incomplete)++;
+      emitted.by += fmt::format("{}{} at {} s", emitted.by.empty() ? "" : ", ", pod.name, wall_s() - kBeginS);
       // Where the directory went away between one pod's look and another's, they cannot agree.
       bool away = std::any_of(upsets_.begin(), upsets_.end(), [&](const Upset& u) {
         return u.pod.empty() && u.to_s >= pod.next_window_s && u.from_s <= pod.next_window_s + kWindowS;
       });
       if (emitted.whole + emitted.incomplete > 1 && !away)
-        fail(fmt::format("window {} of key {:016x} was emitted twice, now by {}",
-                         pod.next_window_s - kWallOffsetS - 1000, keys_[k], pod.name) +
+        fail(fmt::format("window {} of key {:016x} was emitted twice: {}", pod.next_window_s - kBeginS, keys_[k],
+                         emitted.by) +
              story(k, pod.next_window_s));
     }
   }
@@ -409,31 +430,30 @@ void World::tick() {
   std::erase_if(pods_, [](const Pod& pod) { return !pod.up && pod.up_at_ns == 0; });
 }
 
-// Whoever had the key around that time was disturbed.
 // What happened to a key around a time, for who looks into a failure.
 std::string World::story(size_t key, int64_t begin_s) const {
   std::string text;
-  int64_t zero = kWallOffsetS + 1000;
   for (size_t i = 0; i < owners_[key].size(); i++)
-    if (const auto& [since, owner] = owners_[key][i];
-        since < begin_s + 120 && (i + 1 == owners_[key].size() || owners_[key][i + 1].first > begin_s - 120))
-      text += fmt::format("\n    {} s: belongs to {}", since - zero, owner);
+    if (const auto& [since, owner, how] = owners_[key][i];
+        since < begin_s + 120 && (i + 1 == owners_[key].size() || owners_[key][i + 1].since_s > begin_s - 120))
+      text += fmt::format("\n    {} s: belongs to {}, {}", since - kBeginS, owner, how);
   for (const Upset& u : upsets_)
     if (u.from_s < begin_s + 120 && u.to_s > begin_s - 120)
-      text += fmt::format("\n    {} to {} s: {} disturbed", u.from_s + kUpsetBeforeS - zero,
-                          u.to_s - kUpsetAfterS - zero, u.pod.empty() ? "everybody" : u.pod);
+      text += fmt::format("\n    {} to {} s: {} disturbed", u.from_s + kUpsetBeforeS - kBeginS,
+                          u.to_s - kUpsetAfterS - kBeginS, u.pod.empty() ? "everybody" : u.pod);
   return text;
 }
 
+// Whoever had the key around that time was disturbed.
 bool World::excused(size_t key, int64_t begin_s) const {
   int64_t from = begin_s - kUpsetBeforeS, to = begin_s + kWindowS + kUpsetAfterS;
   for (const Upset& upset : upsets_) {
     if (upset.to_s < begin_s || upset.from_s > begin_s + kWindowS) continue;
     if (upset.pod.empty()) return true;
     for (size_t i = 0; i < owners_[key].size(); i++) {
-      int64_t since = owners_[key][i].first,
-              until = i + 1 < owners_[key].size() ? owners_[key][i + 1].first : INT64_MAX;
-      if (owners_[key][i].second == upset.pod && since <= to && until >= from) return true;
+      int64_t since = owners_[key][i].since_s,
+              until = i + 1 < owners_[key].size() ? owners_[key][i + 1].since_s : INT64_MAX;
+      if (owners_[key][i].pod == upset.pod && since <= to && until >= from) return true;
     }
   }
   return false;
@@ -444,13 +464,13 @@ void World::check_windows() {
   for (size_t k = 0; k < keys_.size(); k++) {
     for (int64_t begin = (settled_s_ / kWindowS + 2) * kWindowS; begin + kWindowS + 20 < wall_s(); begin += kWindowS) {
       out_.windows++;
-      const Emitted emitted = emitted_[k][begin];
+      const Emitted& emitted = emitted_[k][begin];
       if (emitted.whole == 1) continue;
       if (excused(k, begin))
         out_.excused++;
       else
-        fail(fmt::format("window {} of key {:016x}: emitted {} times, {} times in part, and nobody died",
-                         begin - kWallOffsetS - 1000, keys_[k], emitted.whole, emitted.incomplete) +
+        fail(fmt::format("window {} of key {:016x}: emitted {} times, {} times in part ({}), and nobody died",
+                         begin - kBeginS, keys_[k], emitted.whole, emitted.incomplete, emitted.by) +
              story(k, begin));
     }
   }
@@ -462,8 +482,8 @@ void World::check_heirs() {
     // Who died had to have the window: its own cutover lay before.
     bool had = false;
     for (size_t i = 0; i + 1 < owners_[in.key].size(); i++) {
-      const auto& [since, owner] = owners_[in.key][i];
-      const auto& [until, heir] = owners_[in.key][i + 1];
+      const auto& [since, owner, how] = owners_[in.key][i];
+      const auto& [until, heir, why] = owners_[in.key][i + 1];
       bool in_window = until >= in.begin_s && until <= in.begin_s + kWindowS + 1;
       bool this_death = owner == in.dead && heir == in.heir && in_window;
       had |= this_death && since + 12 <= in.begin_s;
@@ -474,10 +494,10 @@ void World::check_heirs() {
     };
     bool disturbed =
         std::any_of(upsets_.begin(), upsets_.end(), concerns) || std::any_of(lags_.begin(), lags_.end(), concerns);
-    const Emitted emitted = emitted_[in.key][in.begin_s];
+    const Emitted& emitted = emitted_[in.key][in.begin_s];
     if (!disturbed && emitted.whole + emitted.incomplete == 0)
       fail(fmt::format("window {} of key {:016x}: its owner died, and the heir {} did not emit it",
-                       in.begin_s - kWallOffsetS - 1000, keys_[in.key], in.heir) +
+                       in.begin_s - kBeginS, keys_[in.key], in.heir) +
            story(in.key, in.begin_s));
   }
 }
@@ -519,6 +539,7 @@ std::string_view to_string(Bug bug) {
                                          "no-brake",
                                          "no-listening",
                                          "overwrites",
+                                         "publishes-late",
                                          "reader-goes-back",
                                          "wakes-and-emits",
                                          "heir-keeps-quiet",

@@ -60,6 +60,7 @@ enum class Bug : uint8_t {
   kNoBrake,            // everybody silent is dead
   kNoListening,        // a sharder that was away acts on what it remembers
   kOverwrites,         // publishing does not look who was first
+  kPublishesLate,      // a plan is published however long ago it was made
   kReaderGoesBack,     // a pod adopts older generations
   kWakesAndEmits,      // a pod that slept emits before it reads
   kHeirKeepsQuiet,     // the heir of a dead pod does not emit the windows in progress

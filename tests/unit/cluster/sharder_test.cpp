@@ -493,6 +493,22 @@ TEST_CASE("a write that fails is tried again after a second, not at every step")
   CHECK(c.owned_by("agg-1") == 0);
 }
 
+TEST_CASE("who was held up before it published plans anew, after listening") {
+  Cluster c(4);
+  c.change("agg-1", PodState::kDraining);
+  SharderActions actions = c.shard.look();
+  REQUIRE(actions.publish);
+  CHECK(actions.publish_until.ns > c.now_ns);
+  c.pass(Sharder::kPublishWithinNs + kSecondNs);
+  c.shard.sharder.on_published(PublishOutcome::kLate, {c.now_ns});
+  CHECK(c.shard.sharder.stats().publish_errors == 1);
+  c.shard.run(5);
+  CHECK(c.shard.alarm("held-up"));
+  CHECK(c.owned_by("agg-1") > 0);
+  c.shard.run(10);
+  CHECK(c.owned_by("agg-1") == 0);
+}
+
 TEST_CASE("more dead at once than can be believed: frozen, alarm, nothing moves; over when they are back") {
   Cluster c(8);
   for (int i = 0; i < 4; i++) c.pods["agg-" + std::to_string(i)].running = false;

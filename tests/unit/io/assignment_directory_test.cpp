@@ -12,6 +12,7 @@
 #include <set>
 #include <thread>
 
+#include "io/stderr_log.h"
 #include "sharding/assignment_codec.h"
 #include "tests/unit/io/temporary_directory.h"
 #include "tests/unit/sharding/assignments.h"
@@ -35,6 +36,8 @@ std::vector<std::string> names(const std::string& path) {
   return found;
 }
 
+constexpr WallTime kAnyTime{INT64_MAX};
+
 // A prepared directory with one user of it.
 struct Place {
   TemporaryDirectory root;
@@ -43,7 +46,7 @@ struct Place {
 
   Place() { REQUIRE(directory.prepare().has_value()); }
   SwapOutcome publish(uint64_t generation) {
-    auto done = directory.compare_and_swap(some_assignment(generation));
+    auto done = directory.compare_and_swap(some_assignment(generation), kAnyTime);
     REQUIRE_MESSAGE(done.has_value(), done.error());
     return *done;
   }
@@ -200,10 +203,19 @@ TEST_CASE("a writer that slept between link and rename withdraws what it linked"
     CHECK(place.read() == 6);
     CHECK(place.publish(7) == SwapOutcome::kDone);
   };
-  CHECK(sleeper.compare_and_swap(some_assignment(6)) == SwapOutcome::kLost);
+  CHECK(sleeper.compare_and_swap(some_assignment(6), kAnyTime) == SwapOutcome::kLost);
   CHECK(place.directory.generations() == std::vector<uint64_t>{5, 7});
   CHECK(place.read() == 7);
   CHECK(content(place.head()) == encode(some_assignment(7)));
+}
+
+TEST_CASE("what comes too late does not appear, and leaves nothing behind") {
+  Place place;
+  place.publish(5);
+  CHECK(place.directory.compare_and_swap(some_assignment(6), {wall_now().ns - 1}) == SwapOutcome::kLate);
+  CHECK(names(place.path + "/assignments") == std::vector<std::string>{"5.json"});
+  CHECK(place.read() == 5);
+  CHECK(place.directory.compare_and_swap(some_assignment(6), {wall_now().ns + kMinuteNs}) == SwapOutcome::kDone);
 }
 
 TEST_CASE("a link whose reply is lost has won if it is there") {
@@ -225,7 +237,7 @@ TEST_CASE("a link whose reply is lost has won if it is there") {
     errno = EIO;
     return -1;
   };
-  auto failed = place.directory.compare_and_swap(some_assignment(7));
+  auto failed = place.directory.compare_and_swap(some_assignment(7), kAnyTime);
   REQUIRE_FALSE(failed.has_value());
   CHECK(failed.error() == place.numbered(7) + ": Input/output error");
   CHECK(place.directory.generations() == std::vector<uint64_t>{5, 6});
@@ -247,7 +259,7 @@ TEST_CASE("a writer that dies between link and rename has published") {
   struct Death {};
   AssignmentDirectory dying(place.path);
   dying.after_link = [] { throw Death(); };
-  CHECK_THROWS_AS((void)dying.compare_and_swap(some_assignment(6)), Death);
+  CHECK_THROWS_AS((void)dying.compare_and_swap(some_assignment(6), kAnyTime), Death);
   CHECK(content(place.head()) == encode(some_assignment(5)));
   CHECK(place.read() == 6);
   CHECK(place.publish(7) == SwapOutcome::kDone);
@@ -261,7 +273,7 @@ TEST_CASE("the number of a writer that woke up after many others were pruned is 
   sleeper.after_link = [&] {
     for (uint64_t n = 7; n < 40; n++) CHECK(place.publish(n) == SwapOutcome::kDone);
   };
-  CHECK(sleeper.compare_and_swap(some_assignment(6)) == SwapOutcome::kLost);
+  CHECK(sleeper.compare_and_swap(some_assignment(6), kAnyTime) == SwapOutcome::kLost);
   CHECK(place.read() == 39);
   CHECK(place.directory.generations().front() == 32);
 }
@@ -279,7 +291,7 @@ TEST_CASE("of two that race for 200 generations one wins each, and readers only 
       if (n >= kLast) break;
       Assignment next = some_assignment(n + 1);
       next.cause = {fmt::format("writer {}", writer)};
-      if (directory.compare_and_swap(next) == SwapOutcome::kDone) won[n + 1] += writer;
+      if (directory.compare_and_swap(next, kAnyTime) == SwapOutcome::kDone) won[n + 1] += writer;
     }
   };
   std::atomic<int> regressions = 0, rejections = 0;
@@ -329,7 +341,7 @@ TEST_CASE("a lost directory gives errors, and works again when it is back") {
   CHECK(place.directory.read().error == place.path + ": No such file or directory");
   CHECK_FALSE(place.directory.read().assignment);
   CHECK(place.directory.read_reports().error == place.path + "/reports: No such file or directory");
-  CHECK_FALSE(place.directory.compare_and_swap(some_assignment(6)).has_value());
+  CHECK_FALSE(place.directory.compare_and_swap(some_assignment(6), kAnyTime).has_value());
   CHECK_FALSE(place.directory.write_report(some_report()).has_value());
   CHECK_FALSE(place.directory.lock_pod("agg-1").has_value());
   CHECK_FALSE(place.directory.request_drain("agg-1", "x").has_value());
@@ -339,7 +351,7 @@ TEST_CASE("a lost directory gives errors, and works again when it is back") {
   // Something else in its place.
   write(place.path, "");
   CHECK_FALSE(place.directory.read().error.empty());
-  CHECK_FALSE(place.directory.compare_and_swap(some_assignment(6)).has_value());
+  CHECK_FALSE(place.directory.compare_and_swap(some_assignment(6), kAnyTime).has_value());
   CHECK_FALSE(place.directory.prepare().has_value());
   fs::remove(place.path);
   fs::rename(aside, place.path);
@@ -449,7 +461,7 @@ TEST_CASE("a watch is rung by generations, and by reports if asked for") {
   };
   place.directory.watch(false);
   CHECK_FALSE(rung());
-  REQUIRE(writer.compare_and_swap(some_assignment(5)).has_value());
+  REQUIRE(writer.compare_and_swap(some_assignment(5), kAnyTime).has_value());
   CHECK(rung());
   REQUIRE(writer.write_report(some_report()).has_value());
   CHECK_FALSE(rung());

@@ -141,6 +141,30 @@ TEST_CASE("an heir has no windows that the dead one never had") {
   CHECK(window(last, 210, 270));
 }
 
+TEST_CASE("a slice that goes to and fro with one cutover") {
+  OwnershipTracker a("a"), b("b");
+  a.adopt(halves(1, "a", "b"), at(100)), b.adopt(halves(1, "a", "b"), at(100));
+  Assignment next = halves(2, "b", "b", 210);
+  next.moved = {move(0, kHalf, 210, "a", "b")};
+  next.moved[0].at_s = 200;
+  a.adopt(next, at(200)), b.adopt(next, at(200));
+  // b dies before it begins, and is back before a, which is taken for dead then.
+  Assignment back = halves(3, "a", "b", 210);
+  back.moved = {next.moved[0], move(0, kHalf, 210, "b", "a", MoveCause::kDeath)};
+  back.moved[1].at_s = 202;
+  CHECK(a.adopt(back, at(202))->tenure_of(5).current());
+  CHECK_FALSE(b.adopt(back, at(202))->tenure_of(5).current());
+  Assignment again = halves(4, "b", "b", 210);
+  again.moved = {back.moved[0], back.moved[1], move(0, kHalf, 210, "a", "b", MoveCause::kDeath)};
+  again.moved[2].at_s = 208;
+  const Tenure former = a.adopt(again, at(208))->tenure_of(5), owner = b.adopt(again, at(208))->tenure_of(5);
+  CHECK(owner.current());
+  for (int64_t begin = 210; begin < 300; begin += 10) {
+    CHECK(window(owner, begin, begin + 10));
+    CHECK_FALSE(window(former, begin, begin + 10));
+  }
+}
+
 TEST_CASE("moves outlive the hour that the file remembers them") {
   OwnershipTracker a("a");
   a.adopt(halves(1, "a", "b"), at(100));
