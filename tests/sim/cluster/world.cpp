@@ -297,9 +297,9 @@ void World::tick_sharder(SharderNode& node) {
         {.assignment = directory_.newest(), .reports = reports, .damaged = !directory_.head}, wall(), {now_});
     for (const std::string& name : actions.remove_reports) directory_.reports.erase(name);
     if (!actions.publish) break;
-    if (random(50) == 0) {  // held up between planning and publishing
+    if (random(20) == 0) {  // held up between planning and publishing
       node.pending = actions;
-      node.asleep_until_ns = now_ + random_s(1, 8);
+      node.asleep_until_ns = now_ + random_s(1, 20);
       break;
     }
     publish(node, actions);
@@ -326,6 +326,9 @@ void World::publish(SharderNode& node, const SharderActions& actions) {
   node.machine->on_published(done ? PublishOutcome::kDone : PublishOutcome::kLost, {now_});
   if (!done) return;
   out_.generations++;
+  if (wall_s() - next->created_s > (Sharder::kPublishWithinNs + kTickNs) / kSecondNs + 1)
+    fail(fmt::format("generation {} was published {} s after it was planned", next->generation,
+                     wall_s() - next->created_s));
   if (next->generation <= highest_) fail(fmt::format("I3: generation {} after {}", next->generation, highest_));
   highest_ = std::max(highest_, next->generation);
   SliceIndex index(next->slices.low);
