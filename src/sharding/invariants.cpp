@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <unordered_map>
 
 #include "sharding/key.h"
 
@@ -21,10 +22,14 @@ class Checker {
  public:
   Checker(const Assignment& previous, const Assignment& next, const PlanInput& input, const PlannerConfig& config)
       : previous_(previous), next_(next), input_(input), config_(config) {
-    for (const PodView& view : input.pods) views_[view.report.name] = &view;
-    for (const Move& m : next.moved)
-      if (m.at_s == input.now_s && std::find(previous.moved.begin(), previous.moved.end(), m) == previous.moved.end())
-        fresh_.push_back(&m);
+    std::unordered_map<std::string_view, const PodView*> views;
+    for (const PodView& view : input.pods) views[view.report.name] = &view;
+    for (const AssignedPod& pod : previous.pods) before_.push_back(state_of(views, pod.name));
+    for (const AssignedPod& pod : next.pods) {
+      after_.push_back(state_of(views, pod.name));
+      was_.push_back(previous.find_pod(pod.name));
+    }
+    collect_fresh();
   }
 
   std::vector<std::string> take() { return std::move(broken_); }
@@ -40,24 +45,18 @@ class Checker {
   void fail(fmt::format_string<Args...> text, Args&&... args) {
     if (broken_.size() < kViolationsMax) broken_.push_back(fmt::format(text, std::forward<Args>(args)...));
   }
-  const PodView* view(const std::string& name) const {
-    auto at = views_.find(name);
-    return at == views_.end() ? nullptr : at->second;
+  // Who is not heard of is dead.
+  template <typename Views>
+  static PodState state_of(const Views& views, const std::string& name) {
+    auto at = views.find(name);
+    return at == views.end() || !at->second->alive ? PodState::kDead : at->second->report.state;
   }
-  bool is_dead(const std::string& name) const {
-    const PodView* v = view(name);
-    return !v || !v->alive;
-  }
-  bool is_ready(const std::string& name) const {
-    const PodView* v = view(name);
-    return v && v->alive && v->report.state == PodState::kReady;
-  }
-  bool is_draining(const std::string& name) const {
-    const PodView* v = view(name);
-    return v && v->alive && (v->report.state == PodState::kDraining || v->report.state == PodState::kDrained);
-  }
+  void collect_fresh();
   const std::string& previous_owner(size_t i) const { return previous_.pods[previous_.slices.owner[i]].name; }
   const std::string& next_owner(size_t i) const { return next_.pods[next_.slices.owner[i]].name; }
+  bool same_owner(size_t before, size_t after) const {
+    return was_[next_.slices.owner[after]] == static_cast<int32_t>(previous_.slices.owner[before]);
+  }
   void check_move(uint64_t low, size_t before, size_t after);
   const Move* fresh_move(uint64_t key) const;
 
@@ -65,20 +64,34 @@ class Checker {
   const Assignment& next_;
   const PlanInput& input_;
   const PlannerConfig& config_;
-  std::map<std::string_view, const PodView*> views_;
-  std::vector<const Move*> fresh_;
+  std::vector<PodState> before_, after_;  // what the pods of both are now
+  std::vector<int32_t> was_;              // index in the previous, of each pod of the next
+  std::vector<const Move*> fresh_;        // moves that are new in the next, by `low`
   std::vector<std::string> broken_;
 };
+
+void Checker::collect_fresh() {
+  // In `previous`, what was planned in this very second is at the end.
+  auto recent = previous_.moved.end();
+  while (recent != previous_.moved.begin() && std::prev(recent)->at_s >= input_.now_s) --recent;
+  for (const Move& m : next_.moved)
+    if (m.at_s == input_.now_s && std::find(recent, previous_.moved.end(), m) == previous_.moved.end())
+      fresh_.push_back(&m);
+  std::stable_sort(fresh_.begin(), fresh_.end(), [](const Move* a, const Move* b) { return a->low < b->low; });
+}
 
 void Checker::check_generation() {
   if (next_.generation <= previous_.generation)
     fail("I3: generation {} does not follow {}", next_.generation, previous_.generation);
 }
 
+// Fresh moves do not overlap, or check_ranges() finds one of them wrong.
 const Move* Checker::fresh_move(uint64_t key) const {
-  for (const Move* m : fresh_)
-    if (key >= m->low && (m->high == 0 || key < m->high)) return m;
-  return nullptr;
+  auto behind =
+      std::upper_bound(fresh_.begin(), fresh_.end(), key, [](uint64_t k, const Move* move) { return k < move->low; });
+  if (behind == fresh_.begin()) return nullptr;
+  const Move* m = *std::prev(behind);
+  return m->high == 0 || key < m->high ? m : nullptr;
 }
 
 // Of a range whose owner changed.
@@ -87,8 +100,10 @@ void Checker::check_move(uint64_t low, size_t before, size_t after) {
   const Move* move = fresh_move(low);
   if (!move || move->from != from || move->to != to)
     return fail("I6: {} went from {} to {}, and `moved` does not say so", key_text(low), from, to);
-  if (!is_ready(to)) fail("I9: {} gained {}, and is not ready", to, key_text(low));
-  bool dead = is_dead(from), draining = is_draining(from);
+  if (after_[next_.slices.owner[after]] != PodState::kReady)
+    fail("I9: {} gained {}, and is not ready", to, key_text(low));
+  PodState now = before_[previous_.slices.owner[before]];
+  bool dead = now == PodState::kDead, draining = now == PodState::kDraining || now == PodState::kDrained;
   if (move->cause == MoveCause::kDeath && !dead)
     fail("I6: {} moved because of the death of {}, which lives", key_text(low), from);
   if (move->cause == MoveCause::kDrain && !draining)
@@ -104,7 +119,7 @@ void Checker::check_move(uint64_t low, size_t before, size_t after) {
   int32_t standby = previous_.slices.standby[before];
   if (move->cause != MoveCause::kDeath || standby == kNoPod) return;
   const std::string& heir = previous_.pods[static_cast<size_t>(standby)].name;
-  if (is_ready(heir) && to != heir)
+  if (before_[static_cast<size_t>(standby)] == PodState::kReady && to != heir)
     fail("I10: {} died, its standby for {} is {}, and {} got it", from, key_text(low), heir, to);
 }
 
@@ -113,7 +128,7 @@ void Checker::check_ranges() {
   const Slices &p = previous_.slices, &n = next_.slices;
   for (size_t i = 0, j = 0; i < p.size() && j < n.size();) {
     uint64_t low = std::max(p.low[i], n.low[j]);
-    if (previous_owner(i) != next_owner(j))
+    if (!same_owner(i, j))
       check_move(low, i, j);
     else if (n.cutover_s[j] < p.cutover_s[i])
       fail("I6: the cutover of {} went back", key_text(low));
@@ -171,7 +186,7 @@ void Checker::check_mass_death() {
   size_t all = 0, dead = 0;
   for (size_t i = 0; i < previous_.pods.size(); i++) {
     const AssignedPod& pod = previous_.pods[i];
-    if (!owns[i] || !is_dead(pod.name)) continue;
+    if (!owns[i] || before_[i] != PodState::kDead) continue;
     all++, dead++, zones[pod.zone]++, dead_zones[pod.zone]++;
   }
   for (const PodView& v : input_.pods)
@@ -187,29 +202,31 @@ void Checker::check_mass_death() {
 void Checker::check_standbys() {
   std::set<std::string_view> zones;
   for (const PodView& v : input_.pods)
-    if (is_ready(v.report.name)) zones.insert(v.report.zone);
+    if (v.alive && v.report.state == PodState::kReady) zones.insert(v.report.zone);
   for (size_t i = 0; i < next_.slices.size(); i++) {
     if (next_.slices.standby[i] == kNoPod) continue;
     const AssignedPod &owner = next_.pods[next_.slices.owner[i]],
                       &standby = next_.pods[static_cast<size_t>(next_.slices.standby[i])];
-    if (!is_ready(standby.name))
+    if (after_[static_cast<size_t>(next_.slices.standby[i])] != PodState::kReady)
       fail("I9: {} is the standby of {}, and is not ready", standby.name, key_text(next_.slices.low[i]));
-    bool elsewhere = zones.size() > 1 || !zones.contains(owner.zone);
-    if (elsewhere && standby.zone == owner.zone)
+    if (standby.zone == owner.zone && (zones.size() > 1 || !zones.contains(owner.zone)))
       fail("I12: {} and its standby are in zone \"{}\"", key_text(next_.slices.low[i]), owner.zone);
   }
 }
 
 void Checker::check_counts() {
   if (next_.slices.size() > kSlicesMax) fail("I13: {} slices", next_.slices.size());
-  std::map<std::string_view, size_t> before, after, came;
-  for (size_t i = 0; i < previous_.slices.size(); i++) before[previous_owner(i)]++;
-  for (size_t i = 0; i < next_.slices.size(); i++) after[next_owner(i)]++;
-  for (const Move* m : fresh_) came[m->to]++;
-  for (const auto& [pod, count] : after)
-    if (!previous_.slices.low.empty() && came[pod] == 0 && count > before[pod] &&
-        count > 2 * config_.slices_per_pod_max + kCutsMax)
-      fail("I13: {} has {} slices", pod, count);
+  std::vector<size_t> before(previous_.pods.size()), after(next_.pods.size());
+  for (uint32_t owner : previous_.slices.owner) before[owner]++;
+  for (uint32_t owner : next_.slices.owner) after[owner]++;
+  std::set<std::string_view> gained;
+  for (const Move* m : fresh_) gained.insert(m->to);
+  for (size_t i = 0; i < after.size(); i++) {
+    size_t had = was_[i] == kNoPod ? 0 : before[static_cast<size_t>(was_[i])];
+    if (!previous_.slices.low.empty() && after[i] > had && after[i] > 2 * config_.slices_per_pod_max + kCutsMax &&
+        !gained.contains(next_.pods[i].name))
+      fail("I13: {} has {} slices", next_.pods[i].name, after[i]);
+  }
 }
 
 }  // namespace

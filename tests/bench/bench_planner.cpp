@@ -58,6 +58,16 @@ void count(benchmark::State& state, const Plan& made) {
   state.counters["slices"] = static_cast<double>(made.next->slices.size());
 }
 
+// Every slice and every standby placed for the first time.
+void plan_first_generation(benchmark::State& state) {
+  Fleet fleet = fleet_of(static_cast<size_t>(state.range(0)), static_cast<uint32_t>(state.range(1)), 0);
+  for (auto _ : state) {
+    Plan made = plan({}, fleet.input, fleet.config);
+    benchmark::DoNotOptimize(made);
+    count(state, made);
+  }
+}
+
 // All phases, with pods out of balance.
 void plan_round(benchmark::State& state) {
   Fleet fleet = fleet_of(static_cast<size_t>(state.range(0)), static_cast<uint32_t>(state.range(1)), 0.6);
@@ -124,6 +134,7 @@ void check_evacuation(benchmark::State& state) {
 }
 
 #define LIMPET_SIZES Args({10'000, 10})->Args({10'000, 32})->Unit(benchmark::kMillisecond)
+BENCHMARK(plan_first_generation)->LIMPET_SIZES;
 BENCHMARK(plan_round)->LIMPET_SIZES;
 BENCHMARK(plan_round_with_history)->Args({10'000, 10})->Unit(benchmark::kMillisecond);
 BENCHMARK(plan_nothing)->LIMPET_SIZES;
