@@ -83,7 +83,7 @@ class World {
   void tick_sharder(SharderNode& node);
   void publish(SharderNode& node, const SharderActions& actions);
   Plan checked_plan(const Assignment& previous, const PlanInput& input, const PlannerConfig& config);
-  void note_inheritances(const Assignment& next);
+  void note_deaths(const Assignment& next);
   void check_windows();
   void check_heirs();
   std::string story(size_t key, int64_t begin_s) const;
@@ -105,6 +105,7 @@ class World {
   std::vector<std::map<int64_t, Emitted>> emitted_;  // per key, by the window's begin
   std::vector<Upset> upsets_;
   std::vector<Upset> lags_;
+  std::vector<Upset> late_deaths_;  // of pods that live, published a while after they were decided
   std::vector<Inheritance> inheritances_;
   uint64_t highest_ = 0, bugs_seen_ = 0;
   int64_t settled_s_ = 0;
@@ -337,14 +338,17 @@ void World::publish(SharderNode& node, const SharderActions& actions) {
     if (!owners_[k].empty() && owners_[k].back().pod == owner) continue;
     owners_[k].push_back({wall_s(), owner, how_it_came(*next, keys_[k])}), out_.moves++;
   }
-  note_inheritances(*next);
+  note_deaths(*next);
   if (settled_s_ == 0) settled_s_ = wall_s() + 10;
 }
 
-void World::note_inheritances(const Assignment& next) {
+void World::note_deaths(const Assignment& next) {
   for (const Move& move : next.moved) {
-    bool in_time = wall_s() - move.cutover_s <= 1;
-    if (move.cause != MoveCause::kDeath || move.from.empty() || move.at_s != next.created_s || !in_time) continue;
+    if (move.cause != MoveCause::kDeath || move.from.empty() || move.at_s != next.created_s) continue;
+    bool lives = count([&](const Pod& pod) { return pod.up && pod.name == move.from; }) > 0;
+    if (lives && wall_s() > next.created_s) late_deaths_.push_back({move.from, next.created_s, wall_s() + 1});
+    // The heir has heard of it before the window is due.
+    if (wall_s() + 2 > move.cutover_s / kWindowS * kWindowS + kWindowS + kGraceS) continue;
     for (size_t k = 0; k < keys_.size(); k++)
       if (keys_[k] >= move.low && (move.high == 0 || keys_[k] < move.high) && move.cutover_s % kWindowS != 0)
         inheritances_.push_back({k, move.cutover_s / kWindowS * kWindowS, move.from, move.to});
@@ -395,11 +399,15 @@ void World::emit(Pod& pod) {
       Emitted& emitted = emitted_[k][pod.next_window_s];
       (whole ? emitted.whole : emitted.incomplete)++;
       emitted.by += fmt::format("{}{} at {} s", emitted.by.empty() ? "" : ", ", pod.name, wall_s() - kBeginS);
-      // Where the directory went away between one pod's look and another's, they cannot agree.
-      bool away = std::any_of(upsets_.begin(), upsets_.end(), [&](const Upset& u) {
-        return u.pod.empty() && u.to_s >= pod.next_window_s && u.from_s <= pod.next_window_s + kWindowS;
-      });
-      if (emitted.whole + emitted.incomplete > 1 && !away)
+      // Where the directory went away between one pod's look and another's, they cannot agree; nor where one that lives
+      // hears too late that it was taken for dead.
+      auto concerns = [&](const Upset& u) {
+        return u.to_s >= pod.next_window_s && u.from_s <= pod.next_window_s + kWindowS;
+      };
+      bool excused =
+          std::any_of(late_deaths_.begin(), late_deaths_.end(), concerns) ||
+          std::any_of(upsets_.begin(), upsets_.end(), [&](const Upset& u) { return u.pod.empty() && concerns(u); });
+      if (emitted.whole + emitted.incomplete > 1 && !unavoidable)
         fail(fmt::format("window {} of key {:016x} was emitted twice: {}", pod.next_window_s - kBeginS, keys_[k],
                          emitted.by) +
              story(k, pod.next_window_s));
