@@ -171,7 +171,8 @@ class Keys {
         compile(values, {*values.value_exact<std::string>()}, {}, filter);
       else
         compile(values, strings(values, tag.str()), {}, filter);
-      if (!filter.empty()) out.emplace_back(std::string(tag.str()), std::move(filter));
+      // An empty list is a condition too, which nothing meets.
+      out.emplace_back(std::string(tag.str()), std::move(filter));
     }
     std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   }

@@ -102,6 +102,7 @@ TEST_CASE("the index finds what a loop over all rules finds") {
                              "namepass = [\"*\"]\n",
                              "namepass = [\"{cpu,m}*\"]\n",
                              "namedrop = [\"cpu*\"]\n",
+                             "tagpass = { env = [] }\n",
                              "tagpass = { env = [\"prod\", \"dev\"] }\n",
                              "namepass = [\"cpu\", \"m\"]\ntagpass = { env = [\"prod\"], host = [\"a\"] }\n",
                              "tagpass = { env = [\"p*\"] }\n",
