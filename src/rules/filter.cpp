@@ -245,20 +245,13 @@ class Glob {
 
 bool has_meta(const std::string& pattern) { return pattern.find_first_of("*?[") != pattern.npos; }
 
-std::string joined(const std::vector<std::string>& patterns) {
-  if (patterns.size() == 1) return patterns[0];
-  std::string out = "{";
-  for (const std::string& p : patterns) (out.size() > 1 ? out += ',' : out) += p;
-  return out + "}";
-}
-
 }  // namespace
 
 struct Filter::Compiled {
   std::vector<std::string> patterns;
   std::string separators;
   std::unordered_set<std::string> literals;  // of a literal list
-  std::vector<Glob> glob;                    // else one
+  std::vector<Glob> globs;                   // else one for each pattern
 };
 
 std::expected<Filter, std::string> Filter::compile(const std::vector<std::string>& patterns,
@@ -271,27 +264,27 @@ std::expected<Filter, std::string> Filter::compile(const std::vector<std::string
   if (separators.empty() && std::none_of(patterns.begin(), patterns.end(), has_meta)) {
     compiled->literals.insert(patterns.begin(), patterns.end());
   } else {
-    for (const std::string& p : patterns)  // alone first, for an error that names it
-      if (auto parsed = GlobParser(p).parse(); !parsed)
-        return std::unexpected("bad pattern \"" + p + "\": " + parsed.error());
-    GlobParser parser(joined(patterns));
-    auto parsed = parser.parse();
-    if (!parsed) return std::unexpected("bad pattern \"" + joined(patterns) + "\": " + parsed.error());
     std::u32string runes;
     for (size_t i = 0; i < separators.size();) runes += next_rune(separators, i);
-    compiled->glob.emplace_back(*parsed, runes, parser.unclosed());
+    for (const std::string& p : patterns) {
+      GlobParser parser(p);
+      auto parsed = parser.parse();
+      if (!parsed) return std::unexpected("bad pattern \"" + p + "\": " + parsed.error());
+      compiled->globs.emplace_back(*parsed, runes, parser.unclosed());
+    }
   }
   filter.compiled_ = std::move(compiled);
   return filter;
 }
 
 bool Filter::empty() const { return !compiled_; }
-bool Filter::is_literal() const { return !compiled_ || compiled_->glob.empty(); }
+bool Filter::is_literal() const { return !compiled_ || compiled_->globs.empty(); }
 
 bool Filter::matches(std::string_view text) const {
   if (!compiled_) return false;
-  if (compiled_->glob.empty()) return compiled_->literals.contains(std::string(text));
-  return compiled_->glob[0].matches(text);
+  if (is_literal()) return compiled_->literals.contains(std::string(text));
+  return std::any_of(compiled_->globs.begin(), compiled_->globs.end(),
+                     [&](const Glob& glob) { return glob.matches(text); });
 }
 
 const std::vector<std::string>& Filter::patterns() const {

@@ -22,12 +22,8 @@ struct TextHash {
 template <typename T>
 using TextMap = std::unordered_map<std::string, T, TextHash, std::equal_to<>>;
 
-// What a text that matches the pattern begins with, whatever stands beside the pattern in its list.
-std::string prefix_of(const std::string& pattern, bool alone) {
-  // A list of globs is joined to {a,b}: a comma or a closing brace within a pattern parts it.
-  if (!alone && pattern.find_first_of(",}") != pattern.npos) return {};
-  return pattern.substr(0, pattern.find_first_of("*?[{\\"));
-}
+// What a text that matches the glob begins with.
+std::string prefix_of(const std::string& pattern) { return pattern.substr(0, pattern.find_first_of("*?[{\\")); }
 
 // From a text to the Ts whose filters may match it: under each literal, or under the beginning of each glob.
 template <typename T>
@@ -36,11 +32,9 @@ class PatternIndex {
   // Calls f(T&) for each T that the filter belongs to, once.
   template <typename F>
   void place(const Filter& filter, F f) {
-    const auto& patterns = filter.patterns();
     bool literal = filter.is_literal();
     std::set<std::string> keys;
-    for (const std::string& pattern : patterns)
-      keys.insert(literal ? pattern : prefix_of(pattern, patterns.size() == 1));
+    for (const std::string& pattern : filter.patterns()) keys.insert(literal ? pattern : prefix_of(pattern));
     for (const std::string& key : keys) {
       f((literal ? literals_ : prefixes_)[key]);
       if (!literal) prefix_sizes_.insert(key.size());

@@ -186,9 +186,8 @@ class Patterns:
         if not any(c in p for p in patterns for c in "*?["):
             self.match = lambda s: s in patterns
         else:
-            joined = patterns[0] if len(patterns) == 1 else "{" + ",".join(patterns) + "}"
-            compiled = re.compile(glob_regex(joined) + r"\Z", re.S)
-            self.match = lambda s: compiled.match(s) is not None
+            compiled = [re.compile(glob_regex(p) + r"\Z", re.S) for p in patterns]
+            self.match = lambda s: any(c.match(s) for c in compiled)
 
 
 class Function:

@@ -26,6 +26,9 @@ TEST_CASE("the filters of Telegraf") {
   CHECK(!glob({"{a,b}"}, "a"));
   CHECK(glob({"{a,b}"}, "{a,b}"));
   CHECK(glob({"{a,b}", "z*"}, "a"));
+  CHECK(glob({"a,b", "z*"}, "a,b"));
+  CHECK(!glob({"a,b", "z*"}, "a"));
+  CHECK(glob({"{a", "z*"}, "zz"));
   CHECK(glob({"a*c?[xyz][0-9][!q]"}, "abbbcdx5r"));
   CHECK(!glob({"a*c?[xyz][0-9][!q]"}, "abbbcdx5q"));
   CHECK(glob({"*"}, ""));
