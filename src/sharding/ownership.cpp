@@ -1,7 +1,7 @@
 #include "sharding/ownership.h"
 
 #include <algorithm>
-#include <map>
+#include <iterator>
 
 #include "base/hash.h"
 
@@ -19,6 +19,20 @@ uint64_t identity(const Move& move) {
   uint64_t numbers[] = {move.low, move.high, static_cast<uint64_t>(move.at_s), static_cast<uint64_t>(move.cutover_s),
                         hash64(move.from)};
   return hash64(std::string_view(reinterpret_cast<const char*>(numbers), sizeof numbers), hash64(move.to));
+}
+
+// Where a slice begins, or a move begins or ends; sorted, each once.
+std::vector<uint64_t> borders_of(const std::vector<uint64_t>& low, const std::vector<Move>& moves) {
+  std::vector<uint64_t> of_moves, all;
+  for (const Move& move : moves) {
+    of_moves.push_back(move.low);
+    if (move.high != 0) of_moves.push_back(move.high);
+  }
+  std::sort(of_moves.begin(), of_moves.end());
+  of_moves.erase(std::unique(of_moves.begin(), of_moves.end()), of_moves.end());
+  all.reserve(low.size() + of_moves.size());
+  std::set_union(low.begin(), low.end(), of_moves.begin(), of_moves.end(), std::back_inserter(all));
+  return all;
 }
 
 // Whether [low, high) of the move holds the key.
@@ -127,15 +141,10 @@ std::shared_ptr<const Ownership> OwnershipTracker::adopt(const Assignment& assig
   next->slice_low_ = slices.low;
   next->concerns_.assign(slices.size(), false);
 
-  std::vector<uint64_t> borders = slices.low;
-  for (const Move& move : moves_) {
-    borders.push_back(move.low);
-    if (move.high != 0) borders.push_back(move.high);
-  }
-  std::sort(borders.begin(), borders.end());
-  borders.erase(std::unique(borders.begin(), borders.end()), borders.end());
-  std::multimap<uint64_t, const Move*> starting;
-  for (const Move& move : moves_) starting.emplace(move.low, &move);
+  std::vector<uint64_t> borders = borders_of(slices.low, moves_);
+  std::vector<const Move*> starting;
+  for (const Move& move : moves_) starting.push_back(&move);
+  std::sort(starting.begin(), starting.end(), [](const Move* a, const Move* b) { return a->low < b->low; });
   auto next_start = starting.begin();
   std::vector<const Move*> active;
   next->tenures_.emplace_back();  // 0: nothing
@@ -143,7 +152,7 @@ std::shared_ptr<const Ownership> OwnershipTracker::adopt(const Assignment& assig
   for (uint64_t low : borders) {
     if (slice + 1 < slices.size() && low >= slices.low[slice + 1]) slice++;
     std::erase_if(active, [&](const Move* move) { return !covers(*move, low); });
-    for (; next_start != starting.end() && next_start->first <= low; ++next_start) active.push_back(next_start->second);
+    for (; next_start != starting.end() && (*next_start)->low <= low; ++next_start) active.push_back(*next_start);
     // By time, as moves_ is.
     std::sort(active.begin(), active.end());
     bool owned_now = me != kNoPod && slices.owner[slice] == static_cast<uint32_t>(me);

@@ -1,4 +1,5 @@
-// The planner at the size of a large fleet: a full plan, and the evacuation of a hundred dead pods up to the bytes.
+// The planner at the size of a large fleet: a full plan, and the evacuation of a hundred dead pods up to the bytes; and
+// what a pod of it makes of a generation.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
@@ -6,6 +7,7 @@
 
 #include "sharding/assignment_codec.h"
 #include "sharding/invariants.h"
+#include "sharding/ownership.h"
 #include "sharding/planner.h"
 
 namespace limpet {
@@ -133,6 +135,18 @@ void check_evacuation(benchmark::State& state) {
   }
 }
 
+// What a pod does with a generation that it has decoded; an hour of moves is in it.
+void adopt(benchmark::State& state) {
+  Fleet fleet = after_deaths(state);
+  Assignment next = *plan(fleet.assignment, fleet.input, fleet.config).next;
+  OwnershipTracker tracker("agg-00007");
+  tracker.adopt(fleet.assignment, {kNowS * kSecondNs});
+  for (auto _ : state) {
+    next.generation++;
+    benchmark::DoNotOptimize(tracker.adopt(next, {(kNowS + 600) * kSecondNs}));
+  }
+}
+
 #define LIMPET_SIZES Args({10'000, 10})->Args({10'000, 32})->Unit(benchmark::kMillisecond)
 BENCHMARK(plan_first_generation)->LIMPET_SIZES;
 BENCHMARK(plan_round)->LIMPET_SIZES;
@@ -140,6 +154,7 @@ BENCHMARK(plan_round_with_history)->Args({10'000, 10})->Unit(benchmark::kMillise
 BENCHMARK(plan_nothing)->LIMPET_SIZES;
 BENCHMARK(evacuate_100_dead)->LIMPET_SIZES;
 BENCHMARK(check_evacuation)->LIMPET_SIZES;
+BENCHMARK(adopt)->LIMPET_SIZES;
 
 }  // namespace
 }  // namespace limpet

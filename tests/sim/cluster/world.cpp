@@ -404,7 +404,7 @@ void World::emit(Pod& pod) {
       auto concerns = [&](const Upset& u) {
         return u.to_s >= pod.next_window_s && u.from_s <= pod.next_window_s + kWindowS;
       };
-      bool excused =
+      bool unavoidable =
           std::any_of(late_deaths_.begin(), late_deaths_.end(), concerns) ||
           std::any_of(upsets_.begin(), upsets_.end(), [&](const Upset& u) { return u.pod.empty() && concerns(u); });
       if (emitted.whole + emitted.incomplete > 1 && !unavoidable)
