@@ -19,7 +19,9 @@ struct Job {
 
   // Small clusters of few slices find as much in less time; one in twenty is up to 40 pods large.
   static size_t pods_of(uint64_t seed) { return seed % 20 == 0 ? 1 + seed / 20 % 40 : 1 + seed % 8; }
-  uint32_t slices_per_pod() const { return pods >= 100 ? 10 : std::array<uint32_t, 4>{4, 8, 6, 32}[seed % 4]; }
+  uint32_t slices_per_pod() const {
+    return pods >= 500 ? 5 : pods >= 100 ? 10 : std::array<uint32_t, 4>{4, 8, 6, 32}[seed % 4];
+  }
 };
 
 constexpr uint64_t kFailuresShown = 20;
