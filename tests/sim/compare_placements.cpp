@@ -61,7 +61,7 @@ class Stopwatch {
 // All results of one number of pods.
 Comparison compare(const Options& options, uint32_t pods) {
   Comparison out;
-  out.pods = pods;
+  out.pods = pods, out.keys = options.keys;
   std::vector<Scheme> schemes = all_schemes();
   std::vector<std::vector<Measured>> by_scheme(schemes.size());
   std::vector<MeasuredLimpet> uniform, skewed;

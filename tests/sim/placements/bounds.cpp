@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 namespace limpet::sim {
 namespace {
 
@@ -16,8 +18,9 @@ class Bounds {
       broken_.push_back(
           fmt::format("{} pods: {}: {} is {:.4f}, expected {:.4f} to {:.4f}", c_.pods, who, what, value, least, most));
   }
-  // Within a factor of what is expected.
+  // Within a factor of what is expected of a share of the keys, which is only so exact where it is few of them.
   void about(const std::string& who, const char* what, double value, double expected, double slack) {
+    slack += 4 / std::sqrt(expected * static_cast<double>(c_.keys));
     expect(who, what, value, expected * (1 - slack), expected * (1 + slack));
   }
   void check_hash(const std::string& who, const Measured& m);

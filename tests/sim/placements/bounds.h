@@ -12,6 +12,7 @@ namespace limpet::sim {
 
 struct Comparison {
   uint32_t pods = 0;
+  uint64_t keys = 0;
   std::vector<double> floors;  // by load model: the lowest possible max/mean
   std::vector<std::pair<std::string, Measured>> hashes;
   MeasuredLimpet limpet;

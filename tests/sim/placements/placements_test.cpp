@@ -186,7 +186,7 @@ TEST_CASE("a pod that comes to a planner's cluster gets its share, a hot key is 
 TEST_CASE("results that cannot be are found") {
   std::vector<LoadModel> models = {LoadModel(keys(), 0)};
   Comparison c;
-  c.pods = kPods, c.floors = {1};
+  c.pods = kPods, c.keys = keys().size(), c.floors = {1};
   for (const Scheme& scheme : all_schemes())
     c.hashes.push_back({scheme.name, measure(scheme, models, kPods, kSeed, kPods)});
   c.limpet = measure_limpet(models, kPods, 0, {.restarts = kPods});
