@@ -55,13 +55,20 @@ bool Tenure::owns_line(int64_t time_ns) const {
 
 // Its own moves, and how those came to their slices whose heir it was.
 bool OwnershipTracker::matters(const Move& move) const {
-  return move.from == pod_ || move.to == pod_ || heir_of_.contains(move.to);
+  if (move.from == pod_ || move.to == pod_) return true;
+  auto left = estates_.find(move.to);
+  return left != estates_.end() && std::any_of(left->second.begin(), left->second.end(), [&](const Estate& e) {
+           return move.at_s <= e.at_s && (e.high == 0 || move.low < e.high) && (move.high == 0 || e.low < move.high);
+         });
 }
 
 void OwnershipTracker::remember_moves(const Assignment& assignment, WallTime now) {
   auto old = [&](const Move& m) { return now.ns - m.cutover_s * kSecondNs > kMovesKeptNs; };
   if (std::any_of(moves_.begin(), moves_.end(), old)) {
     std::erase_if(moves_, old);
+    for (auto& [pod, estates] : estates_)
+      std::erase_if(estates, [&](const Estate& e) { return now.ns - e.at_s * kSecondNs > kMovesKeptNs; });
+    std::erase_if(estates_, [](const auto& entry) { return entry.second.empty(); });
     known_.clear();
     for (const Move& move : moves_) known_.insert(identity(move));
   }
@@ -69,7 +76,8 @@ void OwnershipTracker::remember_moves(const Assignment& assignment, WallTime now
   // The latest first: a death comes after what it ended.
   for (auto it = assignment.moved.rbegin(); it != assignment.moved.rend(); ++it) {
     if (!matters(*it) || old(*it) || !known_.insert(identity(*it)).second) continue;
-    if (it->cause == MoveCause::kDeath && it->from != pod_) heir_of_.insert(it->from);
+    if (it->cause == MoveCause::kDeath && it->from != pod_ && !it->from.empty())
+      estates_[it->from].push_back({it->low, it->high, it->at_s});
     moves_.push_back(*it);
     news = true;
   }

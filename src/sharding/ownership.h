@@ -8,8 +8,8 @@
 
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_set>
@@ -115,9 +115,15 @@ class OwnershipTracker {
   const std::string pod_;
   bool matters(const Move& move) const;
 
-  std::set<std::string, std::less<>> heir_of_;  // dead pods
-  std::unordered_set<uint64_t> known_;          // hashes of moves_
-  std::vector<Move> moves_;  // to or from this pod, or to one that it was the heir of, by cutover; those of a day
+  // What a dead pod left to this one, or to one that died later and left it to this one.
+  struct Estate {
+    uint64_t low, high;
+    int64_t at_s;
+  };
+  std::map<std::string, std::vector<Estate>, std::less<>> estates_;  // by the dead pod's name; those of a day
+  std::unordered_set<uint64_t> known_;                               // hashes of moves_
+  std::vector<Move>
+      moves_;  // to or from this pod, and how its dead pods came to what they left it, by cutover; those of a day
   std::shared_ptr<const Ownership> last_;
 };
 
