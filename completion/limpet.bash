@@ -15,7 +15,7 @@ _limpet() {
     aggregate) flags="--config --rules --listen.http --listen.socket --listen.insecure --emit_rate --on_stop --stdin --dialect --pod --metrics_interval --log_level --stats_file" ;;
     check) flags="--against" ;;
     drain) flags="--assignment.directory --config --pod --timeout" ;;
-    explain) flags="--rules --all" ;;
+    explain) flags="--rules --assignment --all" ;;
     parse) flags="--dialect --precision --default-time" ;;
     replay) flags="--rules --all --stats --dialect" ;;
     shard) flags="--config --assignment.directory --assignment.cluster --listen.http --listen.insecure --dead_after --log_level --planner.tolerance --planner.round --planner.round_budget --planner.hour_budget --planner.cooldown --planner.cutover_delay --planner.hold --planner.carousel --planner.standbys --planner.slices_per_pod --planner.dead_share" ;;

@@ -24,6 +24,8 @@ complete -c limpet -n "__fish_seen_subcommand_from aggregate" -l log_level -x -a
 complete -c limpet -n "__fish_seen_subcommand_from aggregate" -l stats_file -r -d "Ledger at the end"
 complete -c limpet -n "__fish_seen_subcommand_from replay" -l all -d "Lines that pass through, too"
 complete -c limpet -n "__fish_seen_subcommand_from replay" -l stats -r -d "Numbers as JSON"
+complete -c limpet -n "__fish_seen_subcommand_from explain" -l all -d "Every rule that does not take the line"
+complete -c limpet -n "__fish_seen_subcommand_from explain" -l assignment -r -d "Whose each key is, by this file or directory"
 complete -c limpet -n "__fish_seen_subcommand_from check" -l against -r -d "What a reload would do"
 complete -c limpet -n "__fish_seen_subcommand_from parse" -l precision -x -a "ns us ms s"
 for command in drain shard status

@@ -6,7 +6,7 @@ _limpet() {
     'aggregate:the aggregator, started by Telegraf'
     'check:validate rules files and configurations'
     'drain:hand off everything that an aggregator owns'
-    'explain:say which rules take a line'
+    'explain:say which rules take a line, and whose its keys are'
     'inspect:print assignments and reports as text'
     'parse:print line protocol as JSON'
     'replay:run the aggregator on recorded lines'
@@ -27,7 +27,7 @@ _limpet() {
         '--on_stop[open windows at the end]:word:(flush)' '--stats_file[ledger at the end]:file:_files' ;;
     check) _arguments '--against[what a reload would do]:old:_files' '*:file:_files' ;;
     drain) _arguments '--assignment.directory[directory of the cluster]:directory:_files -/' '--config[configuration file]:file:_files' '--pod[which]:name:' '--timeout[how long to wait]:time:' ;;
-    explain) _arguments '*--rules[rules files]:glob:_files' '--all[every rule]' '*:line:' ;;
+    explain) _arguments '*--rules[rules files]:glob:_files' '--assignment[whose each key is]:file or directory:_files' '--all[every rule]' '*:line:' ;;
     inspect) _arguments '*:file:_files' ;;
     parse) _arguments '--dialect[what is valid]:word:(telegraf strict)' '--precision[unit]:unit:(ns us ms s)' '--default-time[ns]:ns:' '*:file:_files' ;;
     replay) _arguments '*--rules[rules files]:glob:_files' '--all[lines that pass through, too]' '--stats[numbers as JSON]:file:_files' '*:file:_files' ;;
