@@ -147,7 +147,7 @@ void Engine::Impl::count_slices() {
       continue;
     }
     const Group& group = *epoch.groups[counted_groups++];
-    if (!group.active() || group.slice >= slice_state_so_far.size()) continue;
+    if (!group.active() || group.overflow || group.slice >= slice_state_so_far.size()) continue;
     slice_state_so_far[group.slice].groups++;
     slice_state_so_far[group.slice].bytes += group.state_bytes();
   }

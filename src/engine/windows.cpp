@@ -235,7 +235,9 @@ Group* Engine::Impl::fold_if_full(RuleEpoch& epoch, Group* group, TakeLine& take
   auto& newest = epoch.folded.try_emplace(group->hash, take.pane_number).first->second;
   newest = std::max(newest, take.pane_number);
   take.folded = true;
-  return &overflow_group(epoch, group->space);
+  Group& others = overflow_group(epoch, group->space);
+  others.slice = group->slice, others.key = group->key;  // whose work this line is (count_work)
+  return &others;
 }
 
 void Engine::Impl::stop(StopMode mode) {

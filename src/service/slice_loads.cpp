@@ -22,8 +22,10 @@ void SliceLoads::adopt(std::shared_ptr<const Ownership> ownership) {
     uint64_t end = std::min(old_high - 1, new_high - 1) + 1;
     double share = key_share(low, end) / key_share(ownership_->slice_low(j), old_high);
     loads[i].samples.value += loads_[j].samples.value * share, loads[i].cpu.value += loads_[j].cpu.value * share;
+    loads[i].cost.value += loads_[j].cost.value * share;
     loads[i].samples.weight = std::max(loads[i].samples.weight, loads_[j].samples.weight);
     loads[i].cpu.weight = std::max(loads[i].cpu.weight, loads_[j].cpu.weight);
+    loads[i].cost.weight = std::max(loads[i].cost.weight, loads_[j].cost.weight);
     i += end == new_high, j += end == old_high;
   }
   loads_ = std::move(loads);
@@ -32,6 +34,25 @@ void SliceLoads::adopt(std::shared_ptr<const Ownership> ownership) {
   // A slice that is no more this pod's makes no load; one that is new has none yet to average over.
   for (size_t i = 0; i < loads_.size(); i++)
     if (!ownership_->concerns(i)) loads_[i] = {};
+}
+
+// The cost of what came since the last time. If nothing came, what is done now is left over from what came before:
+// windows are emitted between the bursts of lines. If nothing ever came, each slice has its share of the key space.
+SliceLoads::Weights SliceLoads::weights(const std::vector<SliceWork>& work) const {
+  Weights out{.of = std::vector<double>(loads_.size()), .total = 0};
+  auto weigh = [&](auto weight_of) {
+    for (size_t i = 0; i < loads_.size(); i++)
+      if (ownership_->concerns(i)) out.total += out.of[i] = weight_of(i);
+    return out.total > 0;
+  };
+  auto cost_of = [&](size_t i) {
+    return i < work.size() && i < before_.size() ? static_cast<double>(work[i].cost - before_[i].cost) : 0.0;
+  };
+  auto share_of = [&](size_t i) {
+    return key_share(ownership_->slice_low(i), i + 1 < loads_.size() ? ownership_->slice_low(i + 1) : 0);
+  };
+  weigh(cost_of) || weigh([&](size_t i) { return loads_[i].cost.value; }) || weigh(share_of);
+  return out;
 }
 
 void SliceLoads::add(const std::vector<SliceWork>& work, double cpu_s, MonoTime now) {
@@ -43,15 +64,13 @@ void SliceLoads::add(const std::vector<SliceWork>& work, double cpu_s, MonoTime 
   if (seconds <= 0) return;
   double share = 1 - std::exp2(-seconds * 1e9 / static_cast<double>(kHalfLifeNs));
   double cpu = std::max(0.0, cpu_s - cpu_before_s_) / seconds;
-  double cost_total = 0;
+  Weights by = weights(work);
   size_t slices = std::min({work.size(), loads_.size(), before_.size()});
-  for (size_t i = 0; i < slices; i++) cost_total += static_cast<double>(work[i].cost - before_[i].cost);
   for (size_t i = 0; i < slices; i++) {
     if (!ownership_->concerns(i)) continue;
-    auto samples = static_cast<double>(work[i].samples - before_[i].samples);
-    auto cost = static_cast<double>(work[i].cost - before_[i].cost);
-    loads_[i].samples.add(samples / seconds, share);
-    loads_[i].cpu.add(cost_total > 0 ? cpu * cost / cost_total : 0, share);
+    loads_[i].samples.add(static_cast<double>(work[i].samples - before_[i].samples) / seconds, share);
+    loads_[i].cost.add(static_cast<double>(work[i].cost - before_[i].cost) / seconds, share);
+    loads_[i].cpu.add(by.total > 0 ? cpu * by.of[i] / by.total : 0, share);
   }
   cpu_.add(cpu, share);
   before_ = work;

@@ -1,6 +1,6 @@
 // How much work each slice makes: moving averages of what the engine counted and of the process's CPU time, as reports
-// tell the sharder. The CPU time is divided by the cost of the samples, so the slices' add up to the process's. Pure,
-// one thread at a time.
+// tell the sharder. The CPU time is divided by the cost of the samples, all of it: also what unowned lines cost, and
+// what was spent while no sample came. So the slices' add up to the process's. Pure, one thread at a time.
 #pragma once
 
 #include <cstdint>
@@ -40,8 +40,14 @@ class SliceLoads {
     double rate() const { return weight > 0 ? value / weight : 0; }
   };
   struct Load {
-    Average samples, cpu;
+    Average samples, cpu, cost;
   };
+  // By what the CPU time since the last add() is divided. `total` 0: nothing is this pod's.
+  struct Weights {
+    std::vector<double> of;  // by slice
+    double total = 0;
+  };
+  Weights weights(const std::vector<SliceWork>& work) const;
 
   std::shared_ptr<const Ownership> ownership_ = std::make_shared<Ownership>();
   std::vector<Load> loads_;  // by slice

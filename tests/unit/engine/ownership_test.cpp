@@ -186,4 +186,36 @@ TEST_CASE("pods may hear late of a new generation, or not at all of one that ano
   for (uint64_t seed = 100; seed <= 140; seed++) run(seed, 4);
 }
 
+TEST_CASE("every aggregated sample is work of the slice of its group, also those that fold into the overflow group") {
+  NoLog log;
+  Pod pod("agg-0", true, log);
+  pod.engine.set_rules(rules_of("[[rule]]\nname = \"r\"\nperiod = \"10s\"\nmax_groups = 3\n[rule.fields]\nv = "
+                                "[\"count\", \"p50\"]\n"),
+                       {kStartS * kSecondNs});
+  auto ownership = pod.tracker.adopt(first_assignment(16, 2), {kStartS * kSecondNs});
+  pod.engine.set_ownership(ownership, {kStartS * kSecondNs});
+  std::vector<uint64_t> expected(16);
+  std::string lines;
+  for (int i = 0; i < 40; i++) {
+    lines += "m,k=" + std::to_string(i) + " v=1 " + std::to_string(kStartS * kSecondNs) + "\n";
+    lines += lines.substr(lines.rfind('\n', lines.size() - 2) + 1);
+    uint32_t slice = ownership->slice_of(line_key("m", {{"k", std::to_string(i)}}));
+    if (slice % 2 == 0) expected[slice] += 2;
+  }
+  pod.feed(lines, {kStartS * kSecondNs});
+  const RuleLedger& ledger = pod.engine.ledger().rules.at("r");
+  CHECK(ledger.folded > 10);
+  uint64_t samples = 0;
+  for (size_t i = 0; i < 16; i++) {
+    CAPTURE(i);
+    CHECK(pod.engine.slice_work()[i].samples == expected[i]);
+    samples += pod.engine.slice_work()[i].samples;
+  }
+  CHECK(samples == ledger.aggregated);
+  // What is held of groups in excess is no slice's.
+  uint64_t groups = 0;
+  for (const SliceState& state : pod.engine.slice_state()) groups += state.groups;
+  CHECK(groups == 3);
+}
+
 }  // namespace limpet

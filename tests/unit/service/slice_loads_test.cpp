@@ -51,6 +51,34 @@ TEST_CASE("samples and CPU of the slices add up to those of the process") {
   CHECK(loads.samples_per_s() == doctest::Approx(400));
 }
 
+TEST_CASE("CPU time spent while no sample came is that of the slices whose samples came before") {
+  OwnershipTracker tracker("me");
+  SliceLoads loads;
+  loads.adopt(tracker.adopt(slices(1, {0, kQuarter, 2 * kQuarter}, {0, 1, 0}), {}));
+  std::vector<SliceWork> work(3);
+  loads.add(work, 0, at(0));
+  auto add = [&, cpu_s = 0.0](int i, double cpu) mutable { loads.add(work, cpu_s += cpu, at(2 * i)); };
+  auto cpu_of_slices = [&] {
+    PodReport report;
+    loads.describe({}, HotKeys(), report);
+    REQUIRE(report.slices.size() == 2);
+    CHECK(report.slices[0].cpu + report.slices[1].cpu == doctest::Approx(report.cpu));
+    return std::pair(report.slices[0].cpu, report.slices[1].cpu);
+  };
+  // Nothing ever came: by their shares of the key space.
+  for (int i = 1; i <= 10; i++) add(i, 0.2);
+  auto [idle_first, idle_last] = cpu_of_slices();
+  CHECK(idle_first == doctest::Approx(0.1 / 3));
+  CHECK(idle_last == doctest::Approx(0.2 / 3));
+  // A burst every 10 s, most of the CPU time in between.
+  for (int i = 11; i <= 200; i++) {
+    if (i % 5 == 0) work[0].cost += 300, work[2].cost += 100;
+    add(i, i % 5 == 0 ? 0.1 : 0.5);
+  }
+  auto [first, last] = cpu_of_slices();
+  CHECK(first == doctest::Approx(3 * last).epsilon(0.01));
+}
+
 TEST_CASE("averages follow what changes with the half-life") {
   OwnershipTracker tracker("me");
   SliceLoads loads;
