@@ -7,62 +7,40 @@ import html
 import http.server
 import json
 import re
-import shutil
-import subprocess
-import tempfile
 import threading
 import unittest
-from pathlib import Path
 
+import browser
 import settings
+from browser import CHROMIUM, LAPTOP, PHONE, png_size
 from limpet_case import eventually
 from test_sharder import ShardCase
 
-
-
-def find_chromium():
-    """One that works: Ubuntu's package is but a hint at a snap."""
-    for name in ("chromium", "chromium-browser"):
-        path = shutil.which(name)
-        if path and subprocess.run([path, "--version"], capture_output=True, check=False, stdin=subprocess.DEVNULL).stdout.startswith(b"Chromium"):
-            return path
-    return None
-
-
 ARTIFACTS = settings.ROOT / "build" / "test-artifacts"
-CHROMIUM = find_chromium()
-LAPTOP, PHONE = (1280, 1500), (500, 1800)  # Chromium's windows are at least 500 wide
 
 
-def png_size(path):
-    data = path.read_bytes()
-    assert data[:8] == b"\x89PNG\r\n\x1a\n", path
-    return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
+# Narrower than Chromium's windows can be. It says by how much anything in the status page is wider than its place.
+ON_A_PHONE = b"""<!doctype html><p id="wider"></p><iframe src="/" style="width:390px;height:2000px;border:0"></iframe><script>
+setInterval(() => {
+  const page = document.querySelector("iframe").contentDocument;
+  const wider = [page.documentElement, ...page.querySelectorAll("section, .scroll")].map(e => e.scrollWidth - e.clientWidth);
+  if (page.querySelector("#slices tr")) document.getElementById("wider").textContent = Math.max(...wider);
+}, 100);
+</script>"""
 
 
-class Browser:
+class Browser(browser.Browser):
+    """Its screenshots are kept among the artifacts."""
+
     def __init__(self, case):
-        self.profile = tempfile.mkdtemp(prefix="limpet-chromium-")
-        case.addCleanup(shutil.rmtree, self.profile, ignore_errors=True)
-
-    def run(self, url, *args, size=LAPTOP, dark=False, wait_ms=4000):
-        argv = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars", "--no-first-run",
-                "--disable-background-networking", f"--user-data-dir={self.profile}", f"--window-size={size[0]},{size[1]}",
-                f"--virtual-time-budget={wait_ms}", f"--blink-settings=preferredColorScheme={0 if dark else 1}", *args, url]
-        done = subprocess.run(argv, capture_output=True, timeout=120, check=False, stdin=subprocess.DEVNULL)
-        if done.returncode != 0:
-            raise AssertionError(f"chromium left with {done.returncode}: {done.stderr[-2000:]}")
-        return done.stdout.decode()
+        super().__init__()
+        case.addCleanup(self.close)
 
     def document(self, url, **options):
         return Document(self.run(url, "--dump-dom", **options))
 
     def screenshot(self, url, name, **options):
-        ARTIFACTS.mkdir(parents=True, exist_ok=True)
-        file = ARTIFACTS / f"{name}.png"
-        file.unlink(missing_ok=True)
-        self.run(url, f"--screenshot={file}", **options)
-        return file
+        return super().screenshot(url, ARTIFACTS / f"{name}.png", **options)
 
 
 class Document:
@@ -95,8 +73,8 @@ class StatusPageTest(ShardCase):
         after, _ = self.wait_generation(before["generation"])
         pods.kill("agg-3")
         self.assertTrue(eventually(lambda: {pod["name"]: pod["state"] for pod in shard.json()["pods"]}["agg-3"] == "dead", 20, 0.2))
-        url, browser = f"http://127.0.0.1:{shard.port}/", Browser(self)
-        page = browser.document(url)
+        url, chromium = f"http://127.0.0.1:{shard.port}/", Browser(self)
+        page = chromium.document(url)
         self.assertEqual(page.inner("generation"), str(self.generation()))
         self.assertEqual(page.inner("pod-count"), "2 ready of 4")
         self.assertEqual(page.inner("slice-count"), "128")
@@ -118,7 +96,7 @@ class StatusPageTest(ShardCase):
         pictures = {}
         for name, size in (("laptop", LAPTOP), ("phone", PHONE)):
             for scheme in ("light", "dark"):
-                file = browser.screenshot(url, f"status-page-{name}-{scheme}", size=size, dark=scheme == "dark")
+                file = chromium.screenshot(url, f"status-page-{name}-{scheme}", size=size, dark=scheme == "dark")
                 self.assertEqual(png_size(file), size)
                 self.assertGreater(file.stat().st_size, 20000)
                 pictures[name, scheme] = file.read_bytes()
@@ -138,17 +116,17 @@ class InventedClusterTest(unittest.TestCase):
 
     def serve(self, answer):
         """answer(number of the request) -> object, or None: the sharder is away."""
-        page = (settings.ROOT / "src/service/status_page.html").read_bytes()
+        pages = {"/": (settings.ROOT / "src/service/status_page.html").read_bytes(), "/on-a-phone": ON_A_PHONE}
         numbers = iter(range(1 << 30))
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
-                body = page if self.path == "/" else answer(next(numbers))
+                body = pages.get(self.path) or answer(next(numbers))
                 if body is None:
                     return self.send_error(503)
                 body = body if isinstance(body, bytes) else json.dumps(body).encode()
                 self.send_response(200)
-                self.send_header("Content-Type", "text/html; charset=utf-8" if self.path == "/" else "application/json")
+                self.send_header("Content-Type", "text/html; charset=utf-8" if self.path in pages else "application/json")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
@@ -175,15 +153,24 @@ class InventedClusterTest(unittest.TestCase):
                 "pods": [{"name": name, **pod} for name in names], "owners": names, "moved": [], "generations": [], "slice_count": slices, "slices": columns}
 
     def test_a_hundred_thousand_slices(self):
-        url, browser = self.serve(lambda number, body=json.dumps(self.cluster(2000, 100_000)).encode(): body), Browser(self)
-        page = browser.document(url)
+        url, chromium = self.serve(lambda number, body=json.dumps(self.cluster(2000, 100_000)).encode(): body), Browser(self)
+        page = chromium.document(url)
         self.assertEqual(page.inner("slice-count"), "100000")
         self.assertEqual(len(page.rows("slices")), 50)
         self.assertEqual(len(page.rows("pods")), 200)
         self.assertIn("the first 200 of 2000", page.inner("pod-note"))
         self.assertEqual(page.rows("slices")[0][3], "0.99 cpu")  # the hottest first
         self.assertIn("(<b>fill</b>)", page.inner("created"))  # as text, not as markup
-        self.assertGreater(browser.screenshot(url, "status-page-100000-slices").stat().st_size, 20000)
+        self.assertGreater(chromium.screenshot(url, "status-page-100000-slices").stat().st_size, 20000)
+
+    def test_fits_a_phone(self):
+        cluster = self.cluster(12, 384)
+        move = {"low": "0" * 16, "at": cluster["now"] - 5, "cause": "balance", "from": "agg-0001", "to": "agg-0002", "share": 0.002}
+        cluster["moved"] = [move]
+        cluster["generations"] = [{"generation": 1763640007, "created_s": 1763640000, "cause": ["balance (12 slices)", "standby (80 slices)"], "moves": 12, "share": 0.02}]
+        url, chromium = self.serve(lambda number: cluster), Browser(self)
+        chromium.screenshot(url + "on-a-phone", "status-page-390", size=PHONE)
+        self.assertEqual(chromium.document(url + "on-a-phone").inner("wider"), "0")
 
     def test_the_sharder_is_away(self):
         cluster = self.cluster(3, 96)
