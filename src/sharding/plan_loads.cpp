@@ -9,6 +9,8 @@ namespace {
 
 // A slice that came so lately looks colder in the report than it is.
 constexpr int64_t kYoungS = 30;
+// So many bytes nobody has; sums of them do not overflow.
+constexpr uint64_t kBytesMax = uint64_t{1} << 50;
 
 const SliceLoad* find(const PodReport* report, uint64_t low) {
   if (!report) return nullptr;
@@ -48,7 +50,7 @@ class Estimate {
     const SliceLoad* s = find(report, state_.next.slices.low[i]);
     if (!s) return;
     state_.load[i] = std::max(state_.load[i], state_.in_cpu ? s->cpu : s->samples_per_s);
-    state_.bytes[i] = std::max(state_.bytes[i], s->state_bytes);
+    state_.bytes[i] = std::max(state_.bytes[i], std::min(s->state_bytes, kBytesMax));
     // Nothing at all is what a pod says that has just begun.
     known_[i] = !is_young(i) || state_.load[i] > 0;
   }
@@ -65,15 +67,17 @@ class Estimate {
     }
   }
 
-  // What nobody reports is as dense as the rest. Without CPU times there is no unit: as if all were half busy.
+  // What nobody reports is as dense as the rest; where nobody has any load, a slice counts as much as it is wide, since
+  // new pods want their part then, too. Without CPU times there is no unit: as if all were half busy.
   void fill_gaps() {
     double sum = 0, share = 0, total = 0, capacity = 0;
     for (size_t i = 0; i < state_.slices(); i++)
       if (known_[i]) sum += state_.load[i], share += state_.next.slices.share(i);
-    state_.loads_known = share > 0.5 && sum > 0;
-    double density = share > 0 && sum > 0 ? sum / share : 1;
+    bool idle = sum <= 0;
+    state_.loads_known = share > 0.5 && !idle;
+    double density = idle ? 1 : sum / share;
     for (size_t i = 0; i < state_.slices(); i++) {
-      if (!known_[i]) state_.load[i] = density * state_.next.slices.share(i);
+      if (!known_[i] || idle) state_.load[i] = density * state_.next.slices.share(i);
       total += state_.load[i];
     }
     if (state_.in_cpu || total <= 0) return;
