@@ -11,8 +11,6 @@
 namespace limpet {
 namespace {
 
-// Above it a number is no generation but a mistake (and JSON does not carry it exactly).
-constexpr uint64_t kGenerationMax = uint64_t{1} << 53;
 constexpr size_t kDecisionsMax = 64;  // kinds that are counted apart
 
 constexpr int64_t seconds_of(WallTime time) { return floor_div(time.ns, kSecondNs); }
@@ -110,7 +108,8 @@ void Sharder::watch_generations(std::span<const PodReport> reports, MonoTime now
   uint64_t ours = std::max(base_ ? base_->generation : 0, floor_);
   ahead_ = lost_to_ > ours ? lost_to_ : 0;
   for (const PodReport& report : reports)
-    if (report.generation > ours && report.generation < kGenerationMax) ahead_ = std::max(ahead_, report.generation);
+    if (report.generation > ours && report.generation <= kReportedGenerationMax)
+      ahead_ = std::max(ahead_, report.generation);
   if (ahead_ == 0) {
     ahead_since_.reset();
     return;

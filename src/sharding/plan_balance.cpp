@@ -126,11 +126,12 @@ std::optional<uint32_t> to_give(const PlanState& state, uint32_t from, double wa
 
 // Cuts the widest slices until each fits into one round's budget.
 void cut_to_fit(PlanState& state) {
+  double fitting = std::max(state.config.round_budget, kRoundBudgetMin);
   for (bool again = true; again;) {
     std::set<uint64_t> borders;
     for (size_t i = 0; i < state.slices(); i++) {
       uint64_t low = state.next.slices.low[i], high = state.next.slices.high(i);
-      if (state.next.slices.share(i) <= state.config.round_budget) continue;
+      if (state.next.slices.share(i) <= fitting) continue;
       borders.insert(low + (high - low) / 2 + (low == 0 && high == 0 ? uint64_t{1} << 63 : 0));
       state.counts["split"]++;
     }
@@ -178,6 +179,8 @@ void fill_idle_pods(PlanState& state) {
 }
 
 void balance(PlanState& state) {
+  // Now is no time for it, not even for single keys, which are too narrow to count.
+  if (state.config.hour_budget <= 0) return;
   // Who was just evacuated onto others is enough for one generation.
   if (std::any_of(state.moved_now.begin(), state.moved_now.end(), [](bool moved) { return moved; })) return;
   Balancer balancer(state);

@@ -28,7 +28,8 @@ AssignedPod described(const PodView& view, const AssignedPod* before, int64_t no
 
 uint64_t next_generation(const Assignment& previous, const PlanInput& input) {
   uint64_t known = previous.generation;
-  for (const PodView& view : input.pods) known = std::max(known, view.report.generation);
+  for (const PodView& view : input.pods)
+    if (view.report.generation <= kReportedGenerationMax) known = std::max(known, view.report.generation);
   if (previous.generation > 0) return known + 1;
   return std::max(known + 1, static_cast<uint64_t>(std::max<int64_t>(input.now_s, 1)));
 }
@@ -61,7 +62,7 @@ class Table {
     add(std::move(pod), nullptr, &before);
   }
   void add(AssignedPod pod, const PodView* view, const size_t* before) {
-    bool gone = pod.state == PodState::kDead || pod.state == PodState::kDrained;
+    bool gone = pod.state == PodState::kDead || (pod.state == PodState::kDrained && !(view && view->alive));
     bool forgotten = before && gone && !owns_[*before] && now_s_ - pod.since_s > kRememberedS;
     if (before) place.push_back(forgotten ? kNoPod : static_cast<int32_t>(pods.size()));
     if (forgotten) return;

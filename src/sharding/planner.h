@@ -17,6 +17,9 @@
 
 namespace limpet {
 
+// A smaller budget of a round is not worth cutting slices for.
+inline constexpr double kRoundBudgetMin = 0.001;
+
 struct PlannerConfig {
   std::string cluster = "default";
   double tolerance = 0.05;        // load of a pod over or under the mean that is left alone
@@ -35,6 +38,10 @@ struct PlannerConfig {
   double dead_share_max = 0.25;  // more dead at once than this share of the pods, ...
   uint32_t dead_pods_min = 3;    // ... and at least so many, are taken for the sharder's own blindness
 };
+
+// A report that names a higher generation is mistaken. To go beyond it would use the numbers up: 2^53 - 1 is the last
+// one that the files can hold.
+inline constexpr uint64_t kReportedGenerationMax = (uint64_t{1} << 52) - 1;
 
 // A pod as the sharder sees it at this moment.
 struct PodView {
