@@ -14,7 +14,7 @@ namespace {
 
 constexpr size_t kViolationsMax = 16;
 constexpr size_t kSlicesMax = 1'000'000;
-constexpr size_t kCutsMax = 128;  // into pieces that fit a round's budget
+constexpr double kMemoryFull = 0.9;
 constexpr double kShareSlack = 1e-9;
 constexpr int64_t kRememberedS = 3600;
 
@@ -51,6 +51,10 @@ class Checker {
     auto at = views.find(name);
     return at == views.end() || !at->second->alive ? PodState::kDead : at->second->report.state;
   }
+  struct Range {
+    uint64_t low, high;  // high 0 stands for 2^64
+  };
+  std::vector<Range> resting_ranges() const;
   void collect_fresh();
   const std::string& previous_owner(size_t i) const { return previous_.pods[previous_.slices.owner[i]].name; }
   const std::string& next_owner(size_t i) const { return next_.pods[next_.slices.owner[i]].name; }
@@ -151,6 +155,22 @@ void Checker::check_ranges() {
   }
 }
 
+// What was moved for balance or filling so lately that it must rest. Sorted, and without overlap.
+std::vector<Checker::Range> Checker::resting_ranges() const {
+  std::vector<Range> all, out;
+  for (const Move& m : previous_.moved)
+    if (m.at_s > input_.now_s - config_.cooldown_s && (m.cause == MoveCause::kBalance || m.cause == MoveCause::kFill))
+      all.push_back({m.low, m.high});
+  std::sort(all.begin(), all.end(), [](const Range& a, const Range& b) { return a.low < b.low; });
+  for (const Range& r : all) {
+    if (out.empty() || (out.back().high != 0 && out.back().high < r.low))
+      out.push_back(r);
+    else if (out.back().high != 0 && (r.high == 0 || r.high > out.back().high))
+      out.back().high = r.high;
+  }
+  return out;
+}
+
 void Checker::check_budgets() {
   auto share = [&](MoveCause cause, int64_t from_s) {
     double sum = 0;
@@ -158,16 +178,17 @@ void Checker::check_budgets() {
       if (m.cause == cause && m.at_s > from_s) sum += key_share(m.low, m.high);
     return sum;
   };
+  std::vector<Range> resting = resting_ranges();
   bool balances = false, fills = false;
   for (const Move* m : fresh_) {
     balances |= m->cause == MoveCause::kBalance, fills |= m->cause == MoveCause::kFill;
     if (m->cause != MoveCause::kBalance) continue;
-    for (const Move& before : previous_.moved) {
-      bool overlaps = (before.high == 0 || m->low < before.high) && (m->high == 0 || before.low < m->high);
-      if (overlaps && before.at_s > input_.now_s - config_.cooldown_s &&
-          (before.cause == MoveCause::kBalance || before.cause == MoveCause::kFill))
-        fail("I8: {} was moved {} s ago, and again for balance", key_text(m->low), input_.now_s - before.at_s);
-    }
+    // The last that begins before the end of the move.
+    auto behind = m->high == 0 ? resting.end()
+                               : std::lower_bound(resting.begin(), resting.end(), m->high,
+                                                  [](const Range& r, uint64_t high) { return r.low < high; });
+    if (behind != resting.begin() && (std::prev(behind)->high == 0 || std::prev(behind)->high > m->low))
+      fail("I8: {} was moved within the cooldown, and again for balance", key_text(m->low));
   }
   int64_t round = input_.now_s - config_.round_s;
   if (balances && share(MoveCause::kBalance, round) > config_.round_budget + kShareSlack)
@@ -201,8 +222,20 @@ void Checker::check_mass_death() {
 
 void Checker::check_standbys() {
   std::set<std::string_view> zones;
-  for (const PodView& v : input_.pods)
-    if (v.alive && v.report.state == PodState::kReady) zones.insert(v.report.zone);
+  std::map<std::string_view, std::set<std::string_view>> hosts;  // by zone: of those that have memory left
+  for (const PodView& v : input_.pods) {
+    if (!v.alive || v.report.state != PodState::kReady) continue;
+    zones.insert(v.report.zone);
+    if (v.report.memory_limit == 0 ||
+        static_cast<double>(v.report.memory) <= kMemoryFull * static_cast<double>(v.report.memory_limit))
+      hosts[v.report.zone].insert(v.report.host);
+  }
+  auto is_other_host = [&](const AssignedPod& owner) {
+    bool other_zone = zones.size() > 1 || !zones.contains(owner.zone);
+    return std::any_of(hosts.begin(), hosts.end(), [&](const auto& zone) {
+      return !(other_zone && zone.first == owner.zone) && zone.second.size() > zone.second.count(owner.host);
+    });
+  };
   for (size_t i = 0; i < next_.slices.size(); i++) {
     if (next_.slices.standby[i] == kNoPod) continue;
     const AssignedPod &owner = next_.pods[next_.slices.owner[i]],
@@ -211,6 +244,8 @@ void Checker::check_standbys() {
       fail("I9: {} is the standby of {}, and is not ready", standby.name, key_text(next_.slices.low[i]));
     if (standby.zone == owner.zone && (zones.size() > 1 || !zones.contains(owner.zone)))
       fail("I12: {} and its standby are in zone \"{}\"", key_text(next_.slices.low[i]), owner.zone);
+    if (standby.host == owner.host && is_other_host(owner))
+      fail("I12: {} and its standby are on host \"{}\"", key_text(next_.slices.low[i]), owner.host);
   }
 }
 
@@ -219,13 +254,22 @@ void Checker::check_counts() {
   std::vector<size_t> before(previous_.pods.size()), after(next_.pods.size());
   for (uint32_t owner : previous_.slices.owner) before[owner]++;
   for (uint32_t owner : next_.slices.owner) after[owner]++;
-  std::set<std::string_view> gained;
-  for (const Move* m : fresh_) gained.insert(m->to);
-  for (size_t i = 0; i < after.size(); i++) {
-    size_t had = was_[i] == kNoPod ? 0 : before[static_cast<size_t>(was_[i])];
-    if (!previous_.slices.low.empty() && after[i] > had && after[i] > 2 * config_.slices_per_pod_max + kCutsMax &&
-        !gained.contains(next_.pods[i].name))
-      fail("I13: {} has {} slices", next_.pods[i].name, after[i]);
+  // Wide slices are cut, whatever their number, into pieces that fit a round's budget.
+  double fitting = std::max(config_.round_budget, kRoundBudgetMin);
+  std::vector<size_t> pieces(previous_.pods.size());
+  for (size_t i = 0; i < previous_.slices.size(); i++)
+    if (double share = previous_.slices.share(i); share > fitting)
+      pieces[previous_.slices.owner[i]] += static_cast<size_t>(2 * share / fitting);
+  std::set<std::string_view> gained, lost;
+  for (const Move* m : fresh_) gained.insert(m->to), lost.insert(m->from);
+  for (size_t i = 0; i < after.size() && !previous_.slices.low.empty(); i++) {
+    if (was_[i] == kNoPod) continue;
+    auto was = static_cast<size_t>(was_[i]);
+    const std::string& name = next_.pods[i].name;
+    size_t most = std::max<size_t>(config_.slices_per_pod_max, before[was]) + pieces[was];
+    if (after[i] > most && !gained.contains(name)) fail("I13: {} has {} slices", name, after[i]);
+    if (after[i] < before[was] && after[i] < config_.slices_per_pod_min && !lost.contains(name))
+      fail("I13: {} has {} slices left", name, after[i]);
   }
 }
 

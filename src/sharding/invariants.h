@@ -4,9 +4,10 @@
 //
 //   I1  cover: sorted, from 0, strictly rising        I2  one owner per slice, in the pod table; standby another pod
 //   I3  generation rises                               I6  because of a death or drain only slices of those pods move
-//   I7  budgets per round and per hour                 I8  cooldown per slice, brake below 25 % utilisation
+//   I7  budgets per round and per hour                 I8  cooldown per slice
 //   I9  a draining, dead or starting pod gains nothing I10 death: the standby inherits, if there is a sound one
-//   I12 standby in another zone, if there is one       I13 slices per pod, file size
+//   I12 standby in another zone, on another host if there is one
+//   I13 slices per pod, file size
 //   I19 mass death freezes
 #pragma once
 

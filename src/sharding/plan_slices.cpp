@@ -55,7 +55,7 @@ std::map<size_t, Hot> hot_keys(const PlanState& state) {
   double least = state.config.tolerance * state.target();
   std::map<size_t, Hot> hot;
   for (size_t i = 0; i < state.pods.size(); i++) {
-    if (!state.pods[i].ready || state.pods[i].slices.size() >= state.config.slices_per_pod_max) continue;
+    if (!state.pods[i].ready) continue;
     for (const HotKey& key : state.pods[i].report->hot_keys) {
       size_t slice = state.slice_of(key.key);
       double load = state.load_of(key);
@@ -68,10 +68,26 @@ std::map<size_t, Hot> hot_keys(const PlanState& state) {
   return hot;
 }
 
+// Each makes up to two slices more: the hottest of a pod come first, as many as it has room for.
+void leave_room(const PlanState& state, std::map<size_t, Hot>& hot) {
+  std::vector<size_t> order;
+  for (const auto& [slice, h] : hot) order.push_back(slice);
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return hot[a].load > hot[b].load; });
+  std::map<uint32_t, size_t> cuts;  // by pod
+  for (size_t slice : order) {
+    uint32_t pod = state.next.slices.owner[slice];
+    if (state.pods[pod].slices.size() + cuts[pod] + 2 <= state.config.slices_per_pod_max)
+      cuts[pod] += 2;
+    else
+      hot.erase(slice);
+  }
+}
+
 }  // namespace
 
 void isolate_hot_keys(PlanState& state) {
   std::map<size_t, Hot> hot = hot_keys(state);
+  leave_room(state, hot);
   std::set<uint64_t> borders;
   for (const auto& [slice, h] : hot) {
     borders.insert(h.key);

@@ -15,8 +15,11 @@ class Placer {
       if (state.next.slices.standby[i] != kNoPod)
         standby_load_[static_cast<size_t>(state.next.slices.standby[i])] += state.load[i];
     for (uint32_t pod : state.ready_pods()) {
-      if (!state.pods[pod].full) by_zone_[state.next.pods[pod].zone].insert({weight(pod), pod});
       zones_.insert(state.next.pods[pod].zone);
+      if (state.pods[pod].full) continue;
+      Zone& zone = by_zone_[state.next.pods[pod].zone];
+      zone.pods.insert({weight(pod), pod});
+      zone.hosts.insert(state.next.pods[pod].host);
     }
   }
 
@@ -26,22 +29,25 @@ class Placer {
     auto s = static_cast<size_t>(standby);
     uint32_t owner = state_.next.slices.owner[slice];
     if (s == owner || !state_.pods[s].ready) return false;
-    return state_.next.pods[s].zone != state_.next.pods[owner].zone || !has_other_zone(owner);
+    if (state_.next.pods[s].zone == state_.next.pods[owner].zone && has_other_zone(owner)) return false;
+    return state_.next.pods[s].host != state_.next.pods[owner].host || !has_other_host(owner);
   }
 
   // kNoPod: there is nobody.
   int32_t place(size_t slice) {
     uint32_t owner = state_.next.slices.owner[slice];
-    std::set<std::pair<double, uint32_t>>* best = nullptr;
-    for (auto& [zone, pods] : by_zone_) {
-      if (pods.empty() || (has_other_zone(owner) && zone == state_.next.pods[owner].zone)) continue;
-      if (!best || *pods.begin() < *best->begin()) best = &pods;
+    bool other_host = has_other_host(owner);
+    Pods* best = nullptr;
+    Pods::iterator best_at;
+    for (auto& [name, zone] : by_zone_) {
+      if (!is_allowed(name, owner)) continue;
+      auto at = first_elsewhere(zone.pods, owner, other_host);
+      if (at == zone.pods.end() || (best && *best_at < *at)) continue;
+      best = &zone.pods, best_at = at;
     }
     if (!best) return kNoPod;
-    auto at = first_elsewhere(*best, owner);
-    if (at == best->end()) return kNoPod;
-    uint32_t pod = at->second;
-    best->erase(at);
+    uint32_t pod = best_at->second;
+    best->erase(best_at);
     standby_load_[pod] += state_.load[slice];
     best->insert({weight(pod), pod});
     return static_cast<int32_t>(pod);
@@ -49,6 +55,10 @@ class Placer {
 
  private:
   using Pods = std::set<std::pair<double, uint32_t>>;
+  struct Zone {
+    Pods pods;
+    std::set<std::string_view> hosts;
+  };
 
   double weight(uint32_t pod) const {
     return (0.3 * state_.pods[pod].load + standby_load_[pod]) / state_.pods[pod].capacity;
@@ -56,19 +66,26 @@ class Placer {
   bool has_other_zone(uint32_t owner) const {
     return zones_.size() > 1 || !zones_.contains(state_.next.pods[owner].zone);
   }
-  // Not the owner, and not its host if there is another one.
-  Pods::iterator first_elsewhere(Pods& pods, uint32_t owner) const {
-    auto other = [&](const auto& entry) { return entry.second != owner; };
-    auto other_host = [&](const auto& entry) {
-      return other(entry) && state_.next.pods[entry.second].host != state_.next.pods[owner].host;
-    };
-    auto at = std::find_if(pods.begin(), pods.end(), other_host);
-    return at != pods.end() ? at : std::find_if(pods.begin(), pods.end(), other);
+  bool is_allowed(std::string_view zone, uint32_t owner) const {
+    return !has_other_zone(owner) || zone != state_.next.pods[owner].zone;
+  }
+  // In the zones that are allowed.
+  bool has_other_host(uint32_t owner) const {
+    return std::any_of(by_zone_.begin(), by_zone_.end(), [&](const auto& entry) {
+      const auto& [name, zone] = entry;
+      return is_allowed(name, owner) && zone.hosts.size() > zone.hosts.count(state_.next.pods[owner].host);
+    });
+  }
+  Pods::iterator first_elsewhere(Pods& pods, uint32_t owner, bool other_host) const {
+    return std::find_if(pods.begin(), pods.end(), [&](const auto& entry) {
+      return entry.second != owner &&
+             !(other_host && state_.next.pods[entry.second].host == state_.next.pods[owner].host);
+    });
   }
 
   PlanState& state_;
   std::vector<double> standby_load_;
-  std::map<std::string_view, Pods> by_zone_;
+  std::map<std::string_view, Zone> by_zone_;  // those that have memory left
   std::set<std::string_view> zones_;
 };
 

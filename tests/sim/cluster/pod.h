@@ -21,7 +21,7 @@ struct Emitted {
 };
 
 struct Pod {
-  std::string name, zone, revision = "1";
+  std::string name, zone, host, revision = "1";
   uint64_t life = 1;  // the incarnation
   bool up = true;
   bool retire = false;   // stays away once it has drained
@@ -71,7 +71,7 @@ struct Pod {
   PodReport report(const Load& load, double noise, std::mt19937_64& r) const {
     PodReport out;
     out.name = name, out.incarnation = std::to_string(life), out.sequence = sequence;
-    out.address = name + ":8087", out.zone = zone, out.host = name, out.revision = revision;
+    out.address = name + ":8087", out.zone = zone, out.host = host, out.revision = revision;
     out.capacity = 1, out.state = state, out.generation = ownership->generation();
     std::uniform_real_distribution<double> factor(1 - noise, 1 + noise);
     for (size_t i = 0; i < ownership->slices(); i++) {

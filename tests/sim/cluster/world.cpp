@@ -133,6 +133,7 @@ void World::add_pod(const std::string& revision) {
   Pod& pod = pods_.emplace_back();
   pod.name = fmt::format("agg-{}", named_++);
   pod.zone = std::string(1, static_cast<char>('a' + named_ % 3));
+  pod.host = fmt::format("{}{}", pod.zone, named_ / 6);  // two pods each
   pod.revision = revision;
   pod.start(now_, wall(), random_s(0, 3));
 }
