@@ -230,11 +230,16 @@ bool Aggregator::holding() {
 PodState Aggregator::pod_state() {
   if (!rules_error_.empty() || assignment_.twin) return PodState::kStarting;
   if (!assignment_.drain) return PodState::kReady;
-  bool empty = assignment_.ownership->owned() == 0 && !pipeline_.engine().finishing() && !pipeline_.results_pending() &&
-               pipeline_.output().empty();
+  const Ownership& ownership = *assignment_.ownership;
+  bool owns_nothing = assignment_.listed && ownership.owned() == 0;
+  // What it does from now on, results about itself, windows of others, is no work of its own.
+  if (reported_ == PodState::kDrained && owns_nothing && ownership.last_given_up_ns() == drained_of_ns_)
+    return reported_;
+  bool empty =
+      owns_nothing && !pipeline_.engine().finishing() && !pipeline_.results_pending() && pipeline_.output().empty();
   // Until the sharder has seen that it drains, it may be given something this very moment.
   bool seen = assignment_.drain_known || monotonic_now().ns - drain_since_.ns > kDrainUnseenNs;
-  return assignment_.listed && empty && seen ? PodState::kDrained : PodState::kDraining;
+  return empty && seen ? PodState::kDrained : PodState::kDraining;
 }
 
 void Aggregator::report() {
@@ -248,6 +253,7 @@ void Aggregator::report() {
     report_due_.ns = now.ns + kReportEveryNs;
   }
   reported_ = state;
+  drained_of_ns_ = assignment_.ownership->last_given_up_ns();
   const AssignmentConfig& a = config_.assignment;
   PodReport report;
   report.name = config_.pod, report.incarnation = incarnation_, report.sequence = ++report_sequence_;

@@ -113,6 +113,7 @@ class Aggregator {
   std::deque<Work> held_work_;  // came before it was known what is this pod's
   bool held_ = false;           // holding() was over
   PodState reported_ = PodState::kStarting;
+  int64_t drained_of_ns_ = 0;  // what had been given up by then when it was drained
   uint64_t report_sequence_ = 0;
   MonoTime report_due_{}, turned_{};
 
