@@ -104,8 +104,11 @@ std::string check_shard_configs(const std::vector<SourceFile>& files, std::vecto
   return counted(files.size(), "sharder's configuration");
 }
 
-// No rules file begins like that.
-bool looks_like_json(const SourceFile& file) { return file.text.starts_with('{'); }
+// No rules file begins like that. By its name, too: an assignment that a crash has left empty is no empty rules file.
+bool looks_like_json(const SourceFile& file) {
+  size_t begin = file.text.find_first_not_of(" \t\r\n");
+  return file.path.ends_with(".json") || (begin != file.text.npos && file.text[begin] == '{');
+}
 
 // What is wrong with a file that looks like JSON; empty: nothing.
 std::string json_fault(const std::string& text) {

@@ -287,7 +287,7 @@ std::expected<Assignment, std::string> decode_assignment(std::string_view file) 
 
 bool looks_like_assignment(std::string_view file) {
   std::string_view start = file.substr(0, kHeaderBytesMax);
-  return start.starts_with('{') && start.substr(0, start.find('\n')).find("\"limpet-assignment\"") != start.npos;
+  return names_format(start.substr(0, start.find('\n')), kFormat);
 }
 
 }  // namespace limpet

@@ -97,4 +97,9 @@ void read_handoff(JsonReader& r, Handoff& handoff) {
   check_range(r, handoff.low, handoff.high);
 }
 
+bool names_format(std::string_view text, std::string_view format) {
+  size_t begin = text.find_first_not_of(" \t\r\n");
+  return begin != text.npos && text[begin] == '{' && text.find(fmt::format("\"{}\"", format)) != text.npos;
+}
+
 }  // namespace limpet

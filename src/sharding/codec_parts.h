@@ -27,5 +27,7 @@ uint64_t read_generation(JsonReader& r, uint64_t from);
 std::string_view read_pod_name(JsonReader& r);
 PodState read_pod_state(JsonReader& r, PodState last);  // up to `last`
 void read_handoff(JsonReader& r, Handoff& handoff);
+// The text begins with '{', white space aside, and names the format.
+bool names_format(std::string_view text, std::string_view format);
 
 }  // namespace limpet

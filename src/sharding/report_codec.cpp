@@ -119,8 +119,6 @@ std::expected<PodReport, std::string> decode_report(std::string_view file) {
   return p;
 }
 
-bool looks_like_report(std::string_view file) {
-  return file.starts_with('{') && file.substr(0, kHeaderBytesMax).find("\"limpet-report\"") != file.npos;
-}
+bool looks_like_report(std::string_view file) { return names_format(file.substr(0, kHeaderBytesMax), kFormat); }
 
 }  // namespace limpet

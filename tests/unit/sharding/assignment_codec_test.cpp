@@ -271,6 +271,8 @@ TEST_CASE("files are told apart by their first line") {
   CHECK_FALSE(looks_like_assignment(encode(some_report())));
   CHECK_FALSE(looks_like_assignment("# \"limpet-assignment\"\n[[rule]]\n"));
   CHECK_FALSE(looks_like_report(""));
+  CHECK(looks_like_assignment("\t " + encode(some_assignment())));
+  CHECK(looks_like_report("\r\n " + encode(some_report())));
 }
 
 namespace {
