@@ -2,6 +2,7 @@
 anything. And `limpet shard` as a process, with what it says of the cluster.
 """
 
+import fcntl
 import http.client
 import json
 import os
@@ -12,57 +13,100 @@ import uuid
 from pathlib import Path
 
 import settings
+from assignment_files import Directory, encode_report, key_text, ranges, read_plain_file, write_replacing
 from limpet_case import eventually, free_port
 
 REPORT_S = 2.0
+LOOK_S = 0.5
 
 
 class Pod:
-    def __init__(self, directory, name, state="ready", **terms):
-        self.directory = Path(directory)
+    """One pod; write() is what it does every 2 s, look() what it does in between."""
+
+    def __init__(self, path, name, state="ready", **terms):
+        self.directory = Directory(path)
         self.name = name
         self.running = True
         self.drains = False  # hands off when asked to
+        self.finishing_s = 0  # how long its windows go on behind a cutover: length and grace
         self.cpu_of = lambda low: 0.01  # CPU of a slice
-        self.report = {"format": "limpet-report", "version": 1, "name": name, "sequence": 0, "address": f"{name}:8087", "zone": "a",
-                       "host": name, "revision": "1", "weight": 1, "rules": "r1", "started": int(time.time()), "capacity": 2.0,
-                       "memory": 50 << 20, "memory_limit": 1 << 30, "state": state, "generation": 0, "handoffs": [], "hot_keys": [], **terms}
+        self.adopted = None
+        self.finished_at = 0.0  # Unix seconds: all windows of what it has lost have ended
+        self.lock_fd = None
+        self.report = {"format": "limpet-report", "version": 1, "name": name, "incarnation": "", "sequence": 0, "address": f"{name}:8087", "zone": "a",
+                       "host": name, "revision": "1", "weight": 1, "rules": "r1", "started": int(time.time()), "capacity": 2, "cpu": 0,
+                       "memory": 50 << 20, "memory_limit": 1 << 30, "state": state, "generation": 0, "slices": [], "hot_keys": [], "handoffs": [],
+                       **terms}
         self.incarnate()
 
     def incarnate(self):
         self.report["incarnation"] = uuid.uuid4().hex[:16]
         self.report["sequence"] = 0
 
+    def has_lock(self):
+        """Takes the lock of its name, or has it already. A lock on a file without a link is none."""
+        if self.lock_fd is not None and os.fstat(self.lock_fd).st_nlink == 0:
+            self.release()
+        if self.lock_fd is None:
+            fd = os.open(self.directory.reports / f"{self.name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self.lock_fd = fd
+            except BlockingIOError:
+                os.close(fd)
+            return self.lock_fd is not None and os.fstat(fd).st_nlink > 0
+        return True
+
+    def release(self):
+        if self.lock_fd is not None:
+            os.close(self.lock_fd)
+            self.lock_fd = None
+
     def owned(self):
-        found = read_assignment(self.directory)
-        if not found:
-            return []
-        self.report["generation"] = max(self.report["generation"], found["generation"])
-        index = next((i for i, pod in enumerate(found["pods"]) if pod["name"] == self.name), None)
-        return [low for low, owner in zip(found["slices"]["low"], found["slices"]["owner"]) if owner == index]
+        """(low, high) of its slices."""
+        return [(low, high) for low, high, owner, _ in ranges(self.adopted) if owner == self.name] if self.adopted else []
+
+    def adopt(self):
+        found = self.directory.newest()
+        if not found or found["generation"] <= self.report["generation"]:
+            return
+        before, self.adopted = self.owned(), found
+        lost = [cutover for low, high, owner, cutover in ranges(found) if owner != self.name and any(a < high and low < b for a, b in before)]
+        self.finished_at = max([self.finished_at, *(cutover + self.finishing_s for cutover in lost)])
+        self.report["generation"] = found["generation"]
+
+    def look(self):
+        """Reads the assignment and the request to drain. True: its state changed."""
+        self.adopt()
+        before = self.report["state"]
+        if self.drains and self.asked_to_drain() or before == "draining" and self.drains:
+            done = not self.owned() and time.time() >= self.finished_at
+            self.report["state"] = "drained" if done else "draining"
+        return self.report["state"] != before
+
+    def asked_to_drain(self):
+        try:
+            asked = read_plain_file(self.directory.reports / f"{self.name}.drain", 1024)
+        except OSError:
+            return False
+        return asked.decode().rstrip("\r\n") in (self.report["incarnation"], "*")
 
     def write(self):
         """One report; a directory that is away is no error of the pod's."""
         try:
-            owned = self.owned()
-            self.look_for_drain(owned)
+            if not self.has_lock():
+                return
+            self.look()
             self.report["sequence"] += 1
-            self.report["slices"] = [
-                {"low": low, "samples_per_s": 5000 * self.cpu_of(low) * 100, "cpu": self.cpu_of(low), "state_bytes": 40000, "groups": 120} for low in owned
-            ]
+            self.report["slices"] = [self.load_of(low) for low, _ in self.owned()]
             self.report["cpu"] = sum(each["cpu"] for each in self.report["slices"])
-            temporary = self.directory / "reports" / f".tmp-{self.name}"
-            temporary.write_text(json.dumps(self.report) + "\n")
-            os.replace(temporary, self.directory / "reports" / f"{self.name}.json")
+            write_replacing(self.directory.reports / f"{self.name}.json", encode_report(self.report))
         except OSError:
             pass
 
-    def look_for_drain(self, owned):
-        if not self.drains:
-            return
-        asked = self.directory / "reports" / f"{self.name}.drain"
-        if asked.exists() and asked.read_text().strip() in (self.report["incarnation"], "*"):
-            self.report["state"] = "draining" if owned else "drained"
+    def load_of(self, low):
+        cpu = self.cpu_of(key_text(low))
+        return {"low": low, "samples_per_s": 500000 * cpu, "cpu": cpu, "state_bytes": 40000, "groups": 120}
 
 
 class Pods:
@@ -80,7 +124,7 @@ class Pods:
         for name in names:
             with self.lock:
                 self.pods[name] = Pod(self.directory, name, **terms)
-                self.pods[name].due = time.monotonic() + 0.13 * len(self.pods) % REPORT_S
+                self.pods[name].due = self.pods[name].look_due = time.monotonic() + 0.13 * len(self.pods) % REPORT_S
 
     def __getitem__(self, name):
         return self.pods[name]
@@ -95,12 +139,16 @@ class Pods:
     def kill(self, name):
         with self.lock:
             self.pods[name].running = False
+            self.pods[name].release()
 
     def restart(self, name):
+        """A new life under the same name, which knows nothing of the one before."""
         with self.lock:
             pod = self.pods[name]
+            pod.release()
             pod.incarnate()
-            pod.report["state"] = "ready"
+            pod.adopted, pod.finished_at = None, 0.0
+            pod.report.update(state="ready", generation=0)
             pod.running = True
             pod.due = 0
 
@@ -108,27 +156,30 @@ class Pods:
         while not self.stopping.wait(0.05):
             with self.lock:
                 for pod in self.pods.values():
-                    if pod.running and time.monotonic() >= pod.due:
-                        pod.due = time.monotonic() + REPORT_S
-                        pod.write()
+                    if pod.running:
+                        self.work(pod, time.monotonic())
+
+    @staticmethod
+    def work(pod, now):
+        if now >= pod.look_due:
+            pod.look_due = now + LOOK_S
+            if pod.look():
+                pod.due = now
+        if now >= pod.due:
+            pod.due = now + REPORT_S
+            pod.write()
 
     def stop(self):
         self.stopping.set()
         self.thread.join()
+        for pod in self.pods.values():
+            pod.release()
 
 
-def read_assignment(directory):
-    """The newest valid one, as readers take it; None without."""
-    files = [Path(directory) / "assignment.json", *Path(directory).glob("assignments/*.json")]
-    best = None
-    for file in files:
-        try:
-            header, body = file.read_bytes().split(b"\n")[:2]
-            if json.loads(header)["bytes"] == len(body) and (found := json.loads(body))["generation"] > (best or {"generation": 0})["generation"]:
-                best = found
-        except (OSError, ValueError, KeyError):
-            pass
-    return best
+def read_assignment(path):
+    """The newest valid one, as readers take it, keys as text; None without."""
+    found = Directory(path).newest()
+    return found and {**found, "slices": {**found["slices"], "low": [key_text(low) for low in found["slices"]["low"]]}}
 
 
 def owners(assignment):
