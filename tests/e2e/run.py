@@ -5,7 +5,8 @@
     tests/e2e/run --full                the repeated ones with all their runs
     tests/e2e/run -k stop -k TestPace   tests whose name (module.Class.test) holds one of the words
 
-Prints each test as it ends, then the failures, then `N passed, N failed, N skipped`. Each class of tests runs in a process of its own.
+Prints each test as it ends, with what it printed itself (figures), then the failures, then `N passed, N failed, N skipped`. Each class of
+tests runs in a process of its own.
 """
 
 import argparse
@@ -130,7 +131,13 @@ def spawn(name, options, environment):
         output, error = done.stdout, done.stderr if done.returncode else None
     except subprocess.TimeoutExpired as expired:
         output, error = (expired.stdout or b"").decode(), f"did not end within {CLASS_SECONDS_MAX} s"
-    records = [json.loads(line) for line in output.splitlines() if line.startswith('{"test"')]
+    records, figures = [], []
+    for line in output.splitlines():
+        if line.startswith('{"test"'):
+            records.append({**json.loads(line), "figures": figures})
+            figures = []
+        else:
+            figures.append(line)
     if error:
         records.append({"test": name, "outcome": "failed", "details": error, "seconds": 0})
     return records
@@ -149,7 +156,8 @@ def run_all(options):
             for record in future.result():
                 records.append(record)
                 why = f"  ({record['details']})" if record["outcome"] == "skipped" else ""
-                print(f"{record['outcome']:8}{record['seconds']:7.1f} s  {record['test']}{why}", flush=True)
+                figures = "".join(f"\n{'':18}{line}" for line in record.get("figures", []))
+                print(f"{record['outcome']:8}{record['seconds']:7.1f} s  {record['test']}{why}{figures}", flush=True)
     for record in records:
         if record["outcome"] == "failed":
             print(f"\nFAILED {record['test']}\n{record['details']}")
