@@ -10,7 +10,7 @@ namespace limpet::limits {
 // Longest line taken in, bytes. Longer ones are skipped to the next newline. Counter: lines bad `too_long`.
 inline constexpr size_t kLineBytesMax = size_t{1} << 20;
 // Longest result line, bytes: Telegraf before 1.33.3 stops reading at 256 KiB, tools behind it at 64 KiB. Longer ones
-// are split by fields.
+// are split by fields; a field that alone is longer is left out. Counter: `too_long` of the rule.
 inline constexpr size_t kResultBytesMax = 60 * 1024;
 // Tags and fields of a line. Counter: lines bad `too_many_tags`, `too_many_fields`.
 inline constexpr size_t kTagsMax = 1024;

@@ -16,7 +16,8 @@ namespace {
 // to say.
 constexpr size_t kGroupsPerCall = 8192;
 
-// A line under construction; begins another of the same series and time where it would grow too long.
+// A line under construction; begins another of the same series and time where it would grow too long. A field that is
+// too long for any line, a string or one of a series with very long tags, is left out.
 class LineWriter {
  public:
   LineWriter(std::string& out, std::string_view prefix, int64_t stamp_ns) : out_(out), prefix_(prefix) {
@@ -30,7 +31,8 @@ class LineWriter {
     if (text_.empty()) return;
     text_ += '=';
     append_value(text_, value);
-    if (open_ && out_.size() - begin_ + text_.size() + stamp_.size() + 1 > limits::kResultBytesMax) close();
+    if (prefix_.size() + 1 + text_.size() + stamp_.size() >= limits::kResultBytesMax) return void(too_long_++);
+    if (open_ && out_.size() - begin_ + text_.size() + stamp_.size() + 1 >= limits::kResultBytesMax) close();
     if (!open_) {
       begin_ = out_.size();
       out_.append(prefix_);
@@ -46,12 +48,13 @@ class LineWriter {
     open_ = false;
     return lines_;
   }
+  size_t too_long() const { return too_long_; }
 
  private:
   std::string& out_;
   std::string_view prefix_;
   std::string stamp_, text_;
-  size_t begin_ = 0, lines_ = 0;
+  size_t begin_ = 0, lines_ = 0, too_long_ = 0;
   bool open_ = false;
 };
 
@@ -90,7 +93,8 @@ void merge_panes(const Group::Slot& slot, PaneRange range, Merged& into) {
   }
 }
 
-// All increases before the window's end: the running sum less what lies behind it in this group's panes.
+// All increases before the window's end: the running sum less what lies behind it, in this group's panes and, where the
+// rule's definition has ended, behind its last window.
 DoubleDouble total_at(const Group& group, const Group::Slot& slot, int64_t window) {
   DoubleDouble total = slot.total->sum;
   const auto& panes = group.panes();
@@ -98,6 +102,10 @@ DoubleDouble total_at(const Group& group, const Group::Slot& slot, int64_t windo
     DoubleDouble later = panes[i]->wide(slot.line + 1).increase;
     total.add(DoubleDouble{-later.hi, -later.lo});
   }
+  const auto& behind = group.epoch.totals_behind;
+  if (behind.empty()) return total;
+  if (auto it = behind.find(RuleState::total_key(group, *slot.program)); it != behind.end())
+    total.add(DoubleDouble{-it->second.hi, -it->second.lo});
   return total;
 }
 
@@ -191,6 +199,7 @@ void Engine::Impl::render(Group& group, const Freeze& freeze, int64_t window) {
           LineWriter bucket(bucket_lines, with_le, stamp);
           bucket.field(program.names[f], static_cast<int64_t>(count));
           buckets += bucket.close();
+          counts.too_long += bucket.too_long();
         });
         continue;
       }
@@ -206,6 +215,7 @@ void Engine::Impl::render(Group& group, const Freeze& freeze, int64_t window) {
   }
   if (!contest.lost().empty()) log_collision(group, contest.lost());
   size_t lines = line.close() + buckets;
+  counts.too_long += line.too_long();
   out += bucket_lines;
   counts.results += lines;
   if (epoch.preview())
@@ -230,6 +240,7 @@ size_t Engine::Impl::scan_some(RuleEpoch& epoch, size_t lines_max) {
     // The last group takes the place of one that goes. It may have been looked at before, so this place does not count
     // as done.
     forget_writer(group);
+    if (options.clock == ClockSource::kData && !epoch.preview()) gone_groups.insert(group.hash);
     epoch.state_bytes -= group.accounted_bytes;
     epoch.groups[epoch.scan_at] = epoch.groups.back();
     epoch.groups.pop_back();

@@ -35,11 +35,14 @@ Engine::Impl::~Impl() {
 EngineGauges Engine::Impl::gauges() const {
   EngineGauges g;
   g.series = series.size();
+  g.series_ever = series.size() + gone_series.size();
+  g.groups_ever = gone_groups.size();
   g.state_bytes = series.bytes() + pool.bytes();
   for (const auto& state : states) g.counters += state->counters.size();
   for (const RuleEpoch* epoch : epochs) {
     g.groups += epoch->active_groups;
     g.groups_held += epoch->groups.size();
+    if (!epoch->preview()) g.groups_ever += epoch->groups.size();
     if (epoch->freezes.empty()) continue;
     g.frozen_groups += epoch->scan_left;
     g.emission_lag_ns = std::max(g.emission_lag_ns, clock_ns - epoch->freezes.front().due_ns);

@@ -79,6 +79,8 @@ struct EngineGauges {
   uint64_t series = 0;
   uint64_t groups = 0;
   uint64_t groups_held = 0;     // with those that have no samples just now
+  uint64_t series_ever = 0;     // kData: with those that were forgotten since
+  uint64_t groups_ever = 0;     // kData: likewise, without those of rules in preview
   uint64_t counters = 0;        // series whose last value is kept, of all rules
   uint64_t state_bytes = 0;     // an estimate of all memory held for series and groups
   uint64_t frozen_groups = 0;   // at most this many groups still wait to be rendered

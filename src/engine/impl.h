@@ -9,6 +9,7 @@
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
+#include <boost/unordered/unordered_flat_set.hpp>
 #include <map>
 #include <memory>
 #include <string>
@@ -81,6 +82,7 @@ struct Engine::Impl {
   bool line_time(int64_t scanned, bool has_time, Precision precision, int64_t& time_ns);
   void apply_samples(Series& series, int64_t time_ns, LineFate& fate);
   bool apply_target(Series& series, const Target& target, TakeLine& take, Sample& sample);
+  void add_to_total(const Group& group, const Group::Slot& slot, const Sample& sample);
   void count_step(Series& series, const Target& target, TakeLine& take, Sample& sample);
   void finish_line(const Series& series, const LineFate& fate, const Line& line, const Block& block,
                    const char* fields_end, int64_t time_ns, bool has_time);
@@ -196,6 +198,8 @@ struct Engine::Impl {
 
   SeriesTable series;
   Series uncached;  // the last one that found no place in the table
+  // Of the data's clock (replay): series and groups that are gone, by hash, to say in the end how many there were.
+  boost::unordered_flat_set<uint64_t> gone_series, gone_groups;
   std::unordered_map<std::string, std::unique_ptr<Decision>> decisions;
   Decision undecided;
   PanePool pool;

@@ -370,6 +370,24 @@ void Engine::Impl::count_step(Series& from, const Target& target, TakeLine& take
                              take.group->counted_since_ns);
 }
 
+void Engine::Impl::add_to_total(const Group& group, const Group::Slot& slot, const Sample& sample) {
+  RunningTotal& total = *slot.total;
+  const auto& definitions = group.epoch.state.epochs;
+  uint64_t key = definitions.size() > 1 ? RuleState::total_key(group, *slot.program) : 0;
+  if (total.last_arrival != 0 && clock_ns - total.last_clock_ns >= group.epoch.rule->expire_ns) {
+    total.sum = {};
+    if (definitions.size() > 1)
+      for (auto& epoch : definitions) epoch->totals_behind.erase(key);
+  }
+  sample.step.increase.add_to(total.sum);
+  total.last_arrival = arrival;
+  total.last_clock_ns = std::max(total.last_clock_ns, clock_ns);
+  if (definitions.size() > 1)
+    for (auto& epoch : definitions)
+      if (sample.time_ns >= epoch->windows.end_ns(epoch->windows.last_window()))
+        sample.step.increase.add_to(epoch->totals_behind[key]);
+}
+
 // True if a function took it.
 bool Engine::Impl::apply_target(Series& from, const Target& target, TakeLine& take, Sample& sample) {
   const FieldProgram& program = *target.program;
@@ -388,13 +406,7 @@ bool Engine::Impl::apply_target(Series& from, const Target& target, TakeLine& ta
   }
   if (program.has_counter && sample.is_number()) {
     count_step(from, target, take, sample);
-    if (slot.total && sample.step.counted && slot.total->last_arrival != arrival) {
-      if (slot.total->last_arrival != 0 && clock_ns - slot.total->last_clock_ns >= group.epoch.rule->expire_ns)
-        slot.total->sum = {};
-      sample.step.increase.add_to(slot.total->sum);
-      slot.total->last_arrival = arrival;
-      slot.total->last_clock_ns = std::max(slot.total->last_clock_ns, clock_ns);
-    }
+    if (slot.total && sample.step.counted && slot.total->last_arrival != arrival) add_to_total(group, slot, sample);
   }
   return add_sample(program, core, program.wide() ? &take.pane->wide(slot.line + 1) : nullptr, sample);
 }

@@ -21,8 +21,12 @@ FieldSpace& RuleEpoch::space_of(std::string_view input_measurement) {
   return *space;
 }
 
+uint64_t RuleState::total_key(const Group& group, const FieldProgram& program) {
+  return hash64(program.field, group.hash);
+}
+
 RunningTotal* RuleState::total_of(const Group& group, const FieldProgram& program) {
-  uint64_t key = hash64(program.field, group.hash);
+  uint64_t key = total_key(group, program);
   auto& total = totals[key];
   if (!total) total = std::make_unique<RunningTotal>(), totals_swept.add(key);
   return total.get();

@@ -76,6 +76,9 @@ struct RuleEpoch {
   int64_t next_correction_ns = WindowClock::kNever;  // when windows already emitted are emitted again
   int64_t correct_from = INT64_MAX;                  // the lowest of those windows
   int64_t next_free_ns = WindowClock::kNever;        // when the oldest pane is no longer needed
+  // Of a definition that ended: what its groups' totals took in from samples behind its last window, which only its
+  // successor sees. By total_key().
+  boost::unordered_flat_map<uint64_t, DoubleDouble> totals_behind;
 
   FieldSpace& space_of(std::string_view input_measurement);
 };
@@ -123,6 +126,7 @@ struct RuleState {
   SweepQueue counters_swept, freed_counters_swept, totals_swept;
 
   CounterEntry* counter_of(uint64_t key);
+  static uint64_t total_key(const Group& group, const FieldProgram& program);
   RunningTotal* total_of(const Group& group, const FieldProgram& program);
   // Of the counters, those remembered, and totals.
   uint64_t counted_bytes() const {

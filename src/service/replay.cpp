@@ -244,8 +244,8 @@ void Replay::flush(bool all) {
 
 void Replay::note_size() {
   EngineGauges gauges = engine_.gauges();
-  summary_.series = std::max(summary_.series, gauges.series);
-  summary_.groups = std::max(summary_.groups, gauges.groups);
+  summary_.series = gauges.series_ever;
+  summary_.groups = gauges.groups_ever;
   memory_.note(gauges.series + gauges.groups_held + gauges.counters);
 }
 

@@ -32,8 +32,8 @@ struct ClockJump {
 struct ReplaySummary {
   uint64_t bytes_in = 0;   // after inflating
   uint64_t bytes_out = 0;  // results, with `all` written-back lines too
-  uint64_t series = 0;     // the most that were known at once
-  uint64_t groups = 0;     // likewise
+  uint64_t series = 0;     // different ones in all of the input
+  uint64_t groups = 0;     // output series, summed over the rules
   double seconds = 0;      // from the first byte read to the last result rendered, without the time the output took
   Ledger ledger;
   std::vector<ClockJump> jumps;  // the first few

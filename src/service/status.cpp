@@ -111,6 +111,8 @@ constexpr RuleMetric kRuleMetrics[] = {
      OF_RULE(r.first_from_zero)},
     {"not_finite", "limpet_rule_not_finite_total", "Result fields left out since they were not finite.",
      OF_RULE(r.not_finite)},
+    {"too_long", "limpet_rule_too_long_total", "Result fields left out since they do not fit into a line of 60 KiB.",
+     OF_RULE(r.too_long)},
     {"collisions", "limpet_rule_collisions_total", "Result fields left out since an earlier rule wrote the same.",
      OF_RULE(r.collisions)},
     {"unused_fields", "limpet_rule_unused_fields_total", "Fields of dropped lines that no rule takes.",

@@ -230,4 +230,28 @@ TEST_CASE("two fields of one rule that give one result name: one of them is writ
   CHECK(e.engine.ledger().rules.at("r").collisions == 1);
 }
 
+TEST_CASE("a result line stays below 60 KiB, whatever comes: fields that cannot fit are left out and counted") {
+  std::string rules = "[[rule]]\nname = \"r\"\nperiod = \"1s\"\n[rule.fields]\n\"*\" = [\"last\"]\n";
+  auto longest = [](const std::string& lines) {
+    size_t most = 0;
+    for (size_t at = 0, end; (end = lines.find('\n', at)) != lines.npos; at = end + 1)
+      most = std::max(most, end + 1 - at);
+    return most;
+  };
+  TestEngine e(rules);
+  std::string fitting = "m f=\"";
+  fitting += std::string(limits::kResultBytesMax - std::string("m f_last=\"\" 2000000000\n").size() - 1, 'x');
+  e.feed(fitting + "\" 1000000000\n");
+  CHECK(longest(e.finish()) == limits::kResultBytesMax - 1);
+  TestEngine too_long(rules);
+  too_long.feed(fitting + "x\",g=1 1000000000\n");
+  CHECK(too_long.finish() == "m g_last=1 2000000000\n");
+  CHECK(too_long.engine.ledger().rules.at("r").too_long == 1);
+  TestEngine tags(rules);
+  tags.feed("m,t=" + std::string(70'000, 'y') + " f=1,g=2 1000000000\n");
+  CHECK(tags.finish().empty());
+  CHECK(tags.engine.ledger().rules.at("r").too_long == 2);
+  CHECK(tags.engine.ledger().balances());
+}
+
 }  // namespace limpet

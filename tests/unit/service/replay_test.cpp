@@ -197,6 +197,16 @@ TEST_CASE("a damaged file is an error after all that could be read of it") {
   CHECK(run.summary.ledger.lines.read > 1000);
 }
 
+TEST_CASE("the summary counts all series, those that were idle and forgotten too") {
+  Files files;
+  std::string text;
+  for (int i = 0; i < 3000; i++) text += line(i / 10, i, i * 10);  // each for 100 s, all for hours
+  text += line(0, 1, 30'000);                                      // and one comes back
+  Run run = replay({files.put("a", text)});
+  CHECK(run.summary.series == 300);
+  CHECK(run.summary.groups == 1);
+}
+
 TEST_CASE("nothing in, nothing out") {
   Files files;
   Run run = replay({files.put("a", "")});
