@@ -1,6 +1,7 @@
 // Judgements that need several functions of a rule, or several rules.
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -21,23 +22,62 @@ bool is_histogram(const FunctionSpec& f) {
 }
 bool is_literal(const FieldFunctions& f) { return f.filter.is_literal(); }
 
-bool patterns_meet(const FieldFunctions& a, const FieldFunctions& b) {
-  if (a.pattern == b.pattern || a.pattern == "*" || b.pattern == "*") return true;
-  return (is_literal(a) && b.filter.matches(a.pattern)) || (is_literal(b) && a.filter.matches(b.pattern));
+// Texts that a pattern takes, as far as they are easily found: none for one with lists or alternatives. Where it leaves
+// a letter open stands one that no other pattern asks for, so that x* and *y, which meet only in some data, do not.
+std::vector<std::string> samples_of(const std::string& pattern, bool literal) {
+  if (literal) return {pattern};
+  if (pattern.find_first_of("[{\\") != pattern.npos) return {};
+  std::vector<std::string> out;
+  constexpr char kAny = '\x01';
+  for (const std::string& star : {std::string(), std::string(1, kAny)}) {
+    std::string& text = out.emplace_back();
+    for (char c : pattern) c == '*' ? text += star : text += c == '?' ? kAny : c;
+  }
+  return out;
+}
+
+// Whatever two patterns take, it differs within what they begin with.
+bool begin_differently(const std::string& a, const std::string& b) {
+  size_t n = std::min(a.find_first_of("*?[{\\"), b.find_first_of("*?[{\\"));
+  n = std::min({n, a.size(), b.size()});
+  return a.compare(0, n, b, 0, n) != 0;
+}
+
+// A field that both take, a pattern of theirs each: its name, or if only the patterns say that there is one, theirs.
+std::optional<std::string> common_field(const Rule& a, const FieldFunctions& fa, const Rule& b,
+                                        const FieldFunctions& fb) {
+  if (begin_differently(fa.pattern, fb.pattern)) return std::nullopt;
+  for (const FieldFunctions* f : {&fa, &fb})
+    for (std::string& text : samples_of(f->pattern, is_literal(*f)))
+      if (fa.filter.matches(text) && fb.filter.matches(text) && a.takes_field(text) && b.takes_field(text))
+        return std::move(text);
+  if (fa.pattern == fb.pattern && !is_literal(fa) && samples_of(fa.pattern, false).empty()) return fa.pattern;
+  return std::nullopt;
 }
 
 // Could one input measurement be taken by both?
 bool names_meet(const Selector& a, const Selector& b) {
-  if (a.namepass.empty() || b.namepass.empty()) return true;
-  auto literal_in = [](const Filter& from, const Filter& in) {
-    return from.is_literal() && std::any_of(from.patterns().begin(), from.patterns().end(),
-                                            [&](const std::string& p) { return in.matches(p); });
+  if (a.namepass.empty() && b.namepass.empty()) return true;
+  auto passes = [](const Selector& s, const std::string& name) {
+    return (s.namepass.empty() || s.namepass.matches(name)) && !s.namedrop.matches(name);
   };
-  if (literal_in(a.namepass, b.namepass) || literal_in(b.namepass, a.namepass)) return true;
-  const auto& pa = a.namepass.patterns();
-  const auto& pb = b.namepass.patterns();
-  return std::any_of(pa.begin(), pa.end(),
-                     [&](const std::string& p) { return std::find(pb.begin(), pb.end(), p) != pb.end(); });
+  auto may_meet = [](const std::string& p, const Filter& other) {
+    return other.empty() || std::any_of(other.patterns().begin(), other.patterns().end(),
+                                        [&](const std::string& q) { return p == q || !begin_differently(p, q); });
+  };
+  for (auto [from, other] : {std::pair{&a, &b}, {&b, &a}}) {
+    for (const std::string& pattern : from->namepass.patterns()) {
+      if (!may_meet(pattern, other->namepass)) continue;
+      std::vector<std::string> samples = samples_of(pattern, from->namepass.is_literal());
+      if (std::any_of(samples.begin(), samples.end(),
+                      [&](const std::string& name) { return passes(a, name) && passes(b, name); }))
+        return true;
+      const auto& same = other->namepass.patterns();
+      bool listed = other->namepass.empty() || std::find(same.begin(), same.end(), pattern) != same.end();
+      if (samples.empty() && listed) return true;
+    }
+  }
+  return false;
 }
 
 // Told apart by the literal values of one tag.
@@ -53,16 +93,15 @@ bool tags_differ(const Selector& a, const Selector& b) {
 std::string common_result(const Rule& a, const Rule& b) {
   for (const FieldFunctions& fa : a.fields) {
     for (const FieldFunctions& fb : b.fields) {
-      bool meet = patterns_meet(fa, fb);
       std::string name_a = fa.pattern, name_b = fb.pattern;
-      if (meet)
-        name_a = name_b = is_literal(fa) ? fa.pattern : fb.pattern;
-      else if (!is_literal(fa) || !is_literal(fb))
+      const std::string& shown = is_literal(fa) ? fa.pattern : fb.pattern;
+      if (auto field = common_field(a, fa, b, fb))
+        name_a = name_b = *field;
+      else if (!is_literal(fa) || !is_literal(fb) || !a.takes_field(name_a) || !b.takes_field(name_b))
         continue;
-      if (meet && (!a.takes_field(name_a) || !b.takes_field(name_b)) && is_literal(fa)) continue;
       for (const FunctionSpec& x : fa.functions)
         for (const FunctionSpec& y : fb.functions)
-          if (a.result_field(name_a, x) == b.result_field(name_b, y)) return a.result_field(name_a, x);
+          if (a.result_field(name_a, x) == b.result_field(name_b, y)) return a.result_field(shown, x);
     }
   }
   return {};

@@ -11,7 +11,8 @@ namespace {
 
 constexpr std::pair<std::string_view, int64_t> kUnits[] = {{"ns", 1},
                                                            {"us", kMicrosecondNs},
-                                                           {"\xc2\xb5s", kMicrosecondNs},
+                                                           {"\xc2\xb5s", kMicrosecondNs},  // micro sign
+                                                           {"\xce\xbcs", kMicrosecondNs},  // Greek mu
                                                            {"ms", kMillisecondNs},
                                                            {"s", kSecondNs},
                                                            {"m", kMinuteNs},
@@ -21,6 +22,7 @@ constexpr std::pair<std::string_view, int64_t> kUnits[] = {{"ns", 1},
 }  // namespace
 
 std::optional<int64_t> parse_duration(std::string_view text) {
+  if (text.starts_with('+')) text.remove_prefix(1);
   if (text == "0") return 0;
   if (text.empty()) return std::nullopt;
   long double total = 0;

@@ -292,6 +292,10 @@ const std::vector<std::string>& Filter::patterns() const {
   return compiled_ ? compiled_->patterns : kNone;
 }
 
+std::string_view Filter::separators() const {
+  return compiled_ ? std::string_view(compiled_->separators) : std::string_view();
+}
+
 bool Filter::operator==(const Filter& other) const {
   if (!compiled_ || !other.compiled_) return compiled_ == other.compiled_;
   return compiled_->patterns == other.compiled_->patterns && compiled_->separators == other.compiled_->separators;

@@ -27,6 +27,7 @@ class Filter {
   bool empty() const;
   bool matches(std::string_view text) const;
   const std::vector<std::string>& patterns() const;
+  std::string_view separators() const;
   bool is_literal() const;                     // all patterns are compared as plain strings
   bool operator==(const Filter& other) const;  // same patterns and separators
 

@@ -8,6 +8,7 @@
 #include <set>
 #include <span>
 #include <sstream>
+#include <tuple>
 
 #include "base/limits.h"
 #include "base/suggest.h"
@@ -52,6 +53,7 @@ constexpr std::string_view kRuleKeys[] = {"name",
 constexpr std::string_view kNotDefaults[] = {"name", "fields"};
 
 std::string quoted(std::string_view s) { return "\"" + std::string(s) + "\""; }
+std::string called(const Rule& rule) { return rule.name.empty() ? "the rule" : "rule " + quoted(rule.name); }
 
 // One file while it is read.
 class FileReader {
@@ -61,7 +63,9 @@ class FileReader {
   void error(const toml::source_region& at, std::string message) {
     report(at, std::move(message), Diagnostic::Severity::kError);
   }
+  // Once: what stands in [defaults] is read again by every rule.
   void report(const toml::source_region& at, std::string message, Diagnostic::Severity severity) {
+    if (!reported_.insert({at.begin.line, at.begin.column, message}).second) return;
     diagnostics_.push_back(
         {file_.path, static_cast<int>(at.begin.line), static_cast<int>(at.begin.column), std::move(message), severity});
   }
@@ -70,6 +74,7 @@ class FileReader {
  private:
   const SourceFile& file_;
   std::vector<Diagnostic>& diagnostics_;
+  std::set<std::tuple<toml::source_index, toml::source_index, std::string>> reported_;
 };
 
 // A table of a rule with the defaults behind it: a key is looked up in the first, then in the second.
@@ -207,7 +212,7 @@ void read_fields(FileReader& reader, Keys& keys, const toml::table& table, Draft
   Rule& rule = draft.rule;
   if (!node && is_misspelt(&table, "fields")) return;
   if (!node)
-    return reader.error(table.source(), "rule " + quoted(rule.name) +
+    return reader.error(table.source(), called(rule) +
                                             " has no [rule.fields]: a table of field patterns with their functions is "
                                             "expected, as in value = [\"mean\"]");
   const toml::table* fields = node->as_table();
@@ -259,8 +264,8 @@ void read_fields(FileReader& reader, Keys& keys, const toml::table& table, Draft
 void read_windows(Keys& keys, const toml::table& table, const toml::table* defaults, FileReader& reader, Rule& rule) {
   keys.duration("period", rule.period_ns, kSecondNs);
   if (!keys.find("period") && !is_misspelt(&table, "period") && !is_misspelt(defaults, "period"))
-    reader.error(table.source(), "rule " + quoted(rule.name) +
-                                     " has no \"period\": the window's length is expected, as in period = \"1m\"");
+    reader.error(table.source(),
+                 called(rule) + " has no \"period\": the window's length is expected, as in period = \"1m\"");
   keys.duration("every", rule.every_ns, kSecondNs);
   const toml::node* every = keys.find("every");
   if (!every) rule.every_ns = rule.period_ns;
@@ -280,7 +285,11 @@ void read_tags(Keys& keys, Rule& rule) {
   const toml::table* table = node->as_table();
   if (!table) return keys.error(*node, "\"tags\" must be a table of strings, as in tags = { source = \"limpet\" }");
   for (const auto& [key, value] : *table) {
-    if (auto v = value.value_exact<std::string>(); v && !v->empty())
+    if (key.str().empty())
+      keys.error(value, "a tag of \"tags\" must have a name");
+    else if (key.str() == "limpet_incomplete" || key.str() == "limpet_overflow")
+      keys.error(value, "the tag " + quoted(key.str()) + " is set by Limpet itself: take another name");
+    else if (auto v = value.value_exact<std::string>(); v && !v->empty())
       rule.tags.emplace_back(std::string(key.str()), *v);
     else
       keys.error(value, "the tag " + quoted(key.str()) + " must be a string that is not empty");
@@ -316,6 +325,12 @@ void check_grouping(Keys& keys, Rule& rule) {
   for (const toml::node& element : *node->as_array())
     if (auto tag = element.value_exact<std::string>(); tag && sets_tag(rule, *tag))
       keys.error(element, "\"by\" names the tag " + quoted(*tag) + ", which the rule's \"tags\" set");
+}
+
+void check_bucket_tag(Keys& keys, const Rule& rule) {
+  const toml::node* node = keys.find("tags");
+  if (!node || !rule.has_histogram() || !sets_tag(rule, "le")) return;
+  keys.error(*node, "\"tags\" set the tag \"le\", which in a rule with a histogram names the buckets' bounds");
 }
 
 void check_shard_by(Keys& keys, Rule& rule) {
@@ -355,21 +370,8 @@ void check_templates(Keys& keys, const Rule& rule) {
         "\"field_name\" must hold {function}, since a field has several functions: as in \"{field}_{function}\"");
 }
 
-void read_rule(FileReader& reader, const toml::table& table, const toml::table* defaults, std::vector<DraftRule>& out) {
-  check_known(reader, table, "[[rule]]", kRuleKeys);
-  Keys keys(reader, table, defaults);
-  DraftRule draft;
-  Rule& rule = draft.rule;
-  rule.file = reader.file().path;
-  rule.line = static_cast<int>(table.source().begin.line);
-  const toml::node* name = table.get("name");
-  if (!name && !is_misspelt(&table, "name"))
-    reader.error(table.source(), "a rule needs a \"name\", as in name = \"http-latency\"");
-  keys.text("name", rule.name);
-  if (name && name->is_string() && rule.name.empty()) keys.error(*name, "\"name\" must not be empty");
-  draft.name_line = name ? static_cast<int>(name->source().begin.line) : rule.line;
-  draft.name_column =
-      name ? static_cast<int>(name->source().begin.column) : static_cast<int>(table.source().begin.column);
+// What needs no look at another key.
+void read_settings(Keys& keys, Rule& rule) {
   keys.filter("namepass", rule.selector.namepass, "namepass_separator");
   keys.filter("namedrop", rule.selector.namedrop, "namedrop_separator");
   keys.tag_filters("tagpass", rule.selector.tagpass);
@@ -377,11 +379,9 @@ void read_rule(FileReader& reader, const toml::table& table, const toml::table* 
   keys.filter("fieldinclude", rule.fieldinclude);
   keys.filter("fieldexclude", rule.fieldexclude);
   read_tags(keys, rule);
-  read_windows(keys, table, defaults, reader, rule);
   keys.duration("grace", rule.grace_ns);
   keys.boolean("drop_original", rule.drop_original);
   read_enabled(keys, rule);
-  read_fields(reader, keys, table, draft);
   keys.text("measurement", rule.measurement);
   keys.text("field_name", rule.field_name);
   keys.word("timestamp", {"end", "start"}, [&](size_t i) { rule.timestamp = static_cast<WindowStamp>(i); });
@@ -404,7 +404,42 @@ void read_rule(FileReader& reader, const toml::table& table, const toml::table* 
     else
       keys.error(*node, "\"max_groups\" must be a whole number above 0, without quotes");
   }
+}
+
+// A wrong value is an error even where every rule has its own.
+void check_defaults(FileReader& reader, const toml::table& table) {
+  Keys keys(reader, table, nullptr);
+  Rule rule;
+  read_settings(keys, rule);
+  keys.duration("period", rule.period_ns, kSecondNs);
+  keys.duration("every", rule.every_ns, kSecondNs);
+  keys.filter("by", rule.grouping_tags);
+  keys.filter("without", rule.grouping_tags);
+  if (const toml::node* node = keys.find("shard_by")) keys.strings(*node, "shard_by");
+  if (keys.own("by") && keys.own("without"))
+    keys.error(*keys.find("without"), "[defaults] has \"by\" or \"without\", not both");
+}
+
+void read_rule(FileReader& reader, const toml::table& table, const toml::table* defaults, std::vector<DraftRule>& out) {
+  check_known(reader, table, "[[rule]]", kRuleKeys);
+  Keys keys(reader, table, defaults);
+  DraftRule draft;
+  Rule& rule = draft.rule;
+  rule.file = reader.file().path;
+  rule.line = static_cast<int>(table.source().begin.line);
+  const toml::node* name = table.get("name");
+  if (!name && !is_misspelt(&table, "name"))
+    reader.error(table.source(), "a rule needs a \"name\", as in name = \"http-latency\"");
+  keys.text("name", rule.name);
+  if (name && name->is_string() && rule.name.empty()) keys.error(*name, "\"name\" must not be empty");
+  draft.name_line = name ? static_cast<int>(name->source().begin.line) : rule.line;
+  draft.name_column =
+      name ? static_cast<int>(name->source().begin.column) : static_cast<int>(table.source().begin.column);
+  read_settings(keys, rule);
+  read_windows(keys, table, defaults, reader, rule);
+  read_fields(reader, keys, table, draft);
   check_grouping(keys, rule);
+  check_bucket_tag(keys, rule);
   check_shard_by(keys, rule);
   check_templates(keys, rule);
   out.push_back(std::move(draft));
@@ -433,6 +468,7 @@ void read_rules_file(const SourceFile& file, std::vector<DraftRule>& out, std::v
         return std::find(std::begin(kNotDefaults), std::end(kNotDefaults), k) == std::end(kNotDefaults);
       });
       check_known(reader, *defaults, "[defaults]", known);
+      check_defaults(reader, *defaults);
     }
   }
   const toml::node* rules = root.get("rule");

@@ -78,7 +78,7 @@ struct Bucket {
 
 std::string join(const std::vector<std::string>& list) {
   std::string out;
-  for (const std::string& s : list) (out.empty() ? out : out += ',') += s;
+  for (const std::string& s : list) (out += s) += '\0';
   return out;
 }
 
@@ -90,14 +90,16 @@ std::vector<std::pair<std::string, std::string>> rendered(const Rule& r) {
     return out;
   };
   std::string constant, fields;
-  for (const auto& [key, value] : r.tags) constant += key + "=" + value + ";";
+  for (const auto& [key, value] : r.tags) constant += key + '\0' + value + '\0';
   for (const FieldFunctions& f : r.fields) {
-    fields += f.pattern + "=";
-    for (const FunctionSpec& s : f.functions) fields += s.text + ";";
+    fields += f.pattern + '\0';
+    for (const FunctionSpec& s : f.functions) fields += s.text + ';';
   }
   auto number = [](auto v) { return std::to_string(static_cast<int64_t>(v)); };
   return {{"namepass", join(r.selector.namepass.patterns())},
           {"namedrop", join(r.selector.namedrop.patterns())},
+          {"namepass_separator", std::string(r.selector.namepass.separators())},
+          {"namedrop_separator", std::string(r.selector.namedrop.separators())},
           {"tagpass", tags(r.selector.tagpass)},
           {"tagdrop", tags(r.selector.tagdrop)},
           {"fieldinclude", join(r.fieldinclude.patterns())},

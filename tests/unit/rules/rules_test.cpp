@@ -183,4 +183,44 @@ TEST_CASE("a misspelt key is one error, not also a missing one") {
   CHECK(errors("name = \"r\"\n", "").size() == 1);
 }
 
+TEST_CASE("what Go writes as a duration") {
+  CHECK(parse_duration("10\xce\xbcs") == 10'000);
+  CHECK(parse_duration("10\xc2\xb5s") == 10'000);
+  CHECK(parse_duration("+1m") == 60 * kSecondNs);
+  CHECK(parse_duration(".5s") == kSecondNs / 2);
+  CHECK(parse_duration("5.s") == 5 * kSecondNs);
+  for (const char* text : {"", "+", "-1s", "++1s", "1", "1 s", "1e3s", ".s", "1.2.3s", "s"})
+    CHECK(!parse_duration(text));
+}
+
+TEST_CASE("a reload sees a change of a separator, and of where one pattern ends and the next begins") {
+  auto of = [](const std::string& selectors) { return load_rules({{"r.toml", rule(1, selectors)}}).rules; };
+  auto change = [&](const std::string& before, const std::string& after) {
+    return plan_changes(*of(before), *of(after)).at(0).change;
+  };
+  std::string one = "namepass = [\"a,b\"]\n", two = "namepass = [\"a\", \"b\"]\n", glob = "namepass = [\"a*\"]\n";
+  CHECK(change(one, one) == Change::kKept);
+  CHECK(change(one, two) == Change::kReplaced);
+  CHECK(change(glob, glob + "namepass_separator = \".\"\n") == Change::kReplaced);
+  CHECK(change("namedrop = [\"a*\"]\n", "namedrop = [\"a*\"]\nnamedrop_separator = \".\"\n") == Change::kReplaced);
+}
+
+TEST_CASE("rules that cannot take the same field are no rivals") {
+  auto ok = [](const std::string& a, const std::string& fields_a, const std::string& b, const std::string& fields_b) {
+    auto text = [](const char* name, const std::string& more, const std::string& fields) {
+      return std::string("[[rule]]\nname = \"") + name + "\"\nperiod = \"1m\"\n" + more + "[rule.fields]\n" + fields +
+             "\n";
+    };
+    return load_rules({{"r.toml", text("a", a, fields_a) + text("b", b, fields_b)}}).ok();
+  };
+  const std::string all = "\"*\" = [\"mean\"]", usage = "\"usage_*\" = [\"mean\"]";
+  CHECK(!ok("", all, "", usage));
+  CHECK(ok("fieldexclude = [\"usage_*\"]\n", all, "", usage));
+  CHECK(ok("namedrop = [\"cpu\"]\n", all, "namepass = [\"cpu\"]\n", all));
+  CHECK(!ok("namepass = [\"cpu*\"]\n", all, "namepass = [\"c*\"]\n", all));
+  CHECK(!ok("namepass = [\"[ab]*\"]\n", all, "namepass = [\"[ab]*\"]\n", all));
+  CHECK(ok("namepass = [\"cpu*\"]\n", all, "namepass = [\"mem*\"]\n", all));
+  CHECK(ok("namepass = [\"a*\"]\n", all, "namepass = [\"*z\"]\n", all));  // only data shows
+}
+
 }  // namespace limpet
