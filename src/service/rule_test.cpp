@@ -111,25 +111,43 @@ class TestFile {
         error(key.source(), "unknown key \"" + std::string(key.str()) + "\" in " + std::string(where) +
                                 did_you_mean(key.str(), known));
   }
+  // A value of another kind would be taken for none, and the test for one that expects nothing.
+  void check_kinds(const toml::table& table) {
+    for (const auto& [key, value] : table) {
+      std::string_view name = key.str();
+      auto must = [&, at = &value](bool good, std::string_view what) {
+        if (!good) error(at->source(), "\"" + std::string(name) + "\" must be " + std::string(what));
+      };
+      if (name == "end" || name == "silent") must(value.is_boolean(), "true or false");
+      if (name == "dropped") must(value.is_table(), "a table, as in dropped = { RULE = { late = 1 } }");
+      if (name == "step") must(value.is_array_of_tables(), "written as [[test.step]]");
+      for (std::string_view text : {"name", "input", "expect", "written_back", "reload"})
+        if (name == text) must(value.is_string(), "a text in quotes; of several lines in \"\"\"");
+    }
+  }
 
   void load(const toml::table& root) {
     if (auto text = root["rules_text"].value<std::string>())
-      return take(load_rules({{path_ + " (rules_text)", *text}}), root);
+      return take(load_rules({{path_ + " (rules_text)", *text}}));
     std::vector<std::string> patterns;
     if (const toml::array* array = root["rules"].as_array())
       for (const toml::node& p : *array) patterns.push_back(p.value_or(std::string()));
     if (patterns.empty())
       return error(root.source(), "\"rules\" must list the rules files, as in rules = [\"http.toml\"]");
-    take(load_rule_files(patterns, directory_of(path_)).loaded, root);
+    take(load_rule_files(patterns, directory_of(path_)).loaded);
   }
-  void take(const LoadedRules& loaded, const toml::table&) {
+  void take(const LoadedRules& loaded) {
+    report_errors(loaded);
+    rules_ = loaded.rules;
+  }
+  void report_errors(const LoadedRules& loaded) {
     for (const Diagnostic& d : loaded.diagnostics)
       if (d.severity == Diagnostic::Severity::kError) report_.diagnostics.push_back(d);
-    rules_ = loaded.rules;
   }
 
   void one(const toml::table& test) {
     check_keys(test, "[[test]]", kTestKeys);
+    check_kinds(test);
     if (!rules_) return;
     report_.tests++;
     name_ = test["name"].value_or(std::string("(without a name)"));
@@ -143,6 +161,7 @@ class TestFile {
       for (const toml::node& step : *steps) {
         if (!step.is_table()) continue;
         check_keys(*step.as_table(), "[[test.step]]", kStepKeys);
+        check_kinds(*step.as_table());
         std::string found = this->step(engine, *step.as_table());
         n++;
         if (!found.empty()) failed += "  step " + std::to_string(n) + ":\n" + found;
@@ -161,8 +180,8 @@ class TestFile {
   std::string step(Engine& engine, const toml::table& table) {
     if (auto text = table["reload"].value<std::string>()) {
       LoadedRules loaded = load_rules({{path_ + " (reload)", *text}});
-      take(loaded, table);
-      if (loaded.rules) engine.set_rules(loaded.rules, {});
+      report_errors(loaded);
+      if (loaded.rules) engine.set_rules(loaded.rules, {});  // of this test only
     }
     if (auto input = table["input"].value<std::string>()) feed(engine, *input);
     if (auto clock = clock_of(table)) engine.advance({*clock});

@@ -1,0 +1,53 @@
+#include "service/rule_test.h"
+
+#include <doctest/doctest.h>
+
+#include "io/files.h"
+#include "tests/unit/io/temporary_directory.h"
+#include "tests/unit/service/quiet_log.h"
+
+using namespace limpet;
+
+namespace {
+
+RuleTestReport run(const std::string& tests) {
+  constexpr const char* kRules =
+      "rules_text = \"\"\"[[rule]]\nname = 'r'\nperiod = '10s'\n[rule.fields]\nv = ['count']\n\"\"\"\n";
+  TemporaryDirectory directory;
+  REQUIRE(write_file_atomic(directory.path("t.toml"), kRules + tests));
+  QuietLog log;
+  return run_rule_tests(directory.path("t.toml"), log);
+}
+
+}  // namespace
+
+TEST_CASE("a reload within one test leaves the next one its rules") {
+  for (const char* text : {"[[rule]]\nname = 'r'\nperiod = '10s'\n[rule.fields]\nv = ['sum']\n", ""}) {
+    RuleTestReport report =
+        run(std::string("[[test]]\nname = 'reloads'\n[[test.step]]\nreload = \"\"\"") + text +
+            "\"\"\"\n[[test]]\nname = 'next'\ninput = 'm v=5 1'\nexpect = 'm v_count=1i 10000000000'\n");
+    CHECK(report.diagnostics.empty());
+    CHECK(report.tests == 2);
+    CHECK(report.failures.empty());
+  }
+}
+
+TEST_CASE("a reload with errors is reported, and the tests behind it run") {
+  RuleTestReport report =
+      run("[[test]]\nname = 'reloads'\n[[test.step]]\nreload = '[[rule]]'\n"
+          "[[test]]\nname = 'next'\ninput = 'm v=5 1'\nexpect = ''\n");
+  CHECK(!report.diagnostics.empty());
+  CHECK(report.tests == 2);
+  REQUIRE(report.failures.size() == 1);
+  CHECK(report.failures[0].test == "next");
+}
+
+TEST_CASE("a value of the wrong kind is an error, not a test that expects nothing") {
+  for (const char* text : {"expect = ['m v_count=1i 1']", "input = 5", "written_back = true", "dropped = 'late'",
+                           "step = 'x'", "[[test.step]]\nend = 'yes'", "[[test.step]]\nreload = 1"}) {
+    RuleTestReport report = run("[[test]]\nname = 't'\n" + std::string(text) + "\n");
+    CAPTURE(text);
+    REQUIRE(report.diagnostics.size() == 1);
+    CHECK(report.diagnostics[0].message.find(" must be ") != std::string::npos);
+  }
+}
