@@ -20,9 +20,9 @@ namespace limpet {
 enum class Dialect : uint8_t { kTelegraf, kStrict };
 
 // Unit of the timestamps of a text; times are multiplied into ns.
-enum class Precision : uint8_t { kNs, kUs, kMs, kS };
+enum class Precision : uint8_t { kNs, kUs, kMs, kS, kMinute, kHour };
 constexpr int64_t unit_ns(Precision p) {
-  constexpr int64_t kUnits[] = {1, 1'000, 1'000'000, 1'000'000'000};
+  constexpr int64_t kUnits[] = {1, 1'000, 1'000'000, 1'000'000'000, 60'000'000'000, 3'600'000'000'000};
   return kUnits[static_cast<int>(p)];
 }
 

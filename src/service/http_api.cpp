@@ -17,11 +17,14 @@ constexpr int64_t kHungNs = 30 * kSecondNs;
 
 std::string dump(const ordered_json& json) { return json.dump(-1, ' ', false, ordered_json::error_handler_t::replace); }
 
-std::optional<Precision> precision_of(std::string_view text) {
+// Minutes and hours only the older of the two writes knows.
+std::optional<Precision> precision_of(std::string_view text, WriteApi api) {
   if (text.empty() || text == "ns" || text == "n") return Precision::kNs;
   if (text == "us" || text == "u" || text == "\xc2\xb5" || text == "\xc2\xb5s") return Precision::kUs;
   if (text == "ms") return Precision::kMs;
   if (text == "s") return Precision::kS;
+  if (text == "m" && api == WriteApi::kV1) return Precision::kMinute;
+  if (text == "h" && api == WriteApi::kV1) return Precision::kHour;
   return std::nullopt;
 }
 
@@ -92,11 +95,11 @@ HttpAnswer answer_write(const WriteBody& body) {
 
 void HttpApi::write(HttpRequest request, HttpReply reply, WriteApi api) {
   if (request.method != "POST") return reply(answer_error(api, 405, "method not allowed", "POST lines here"));
-  auto precision = precision_of(request.parameter("precision"));
+  auto precision = precision_of(request.parameter("precision"), api);
   if (!precision)
-    return reply(answer_error(
-        api, 400, "invalid",
-        fmt::format("precision \"{}\" is not supported: ns, us, ms or s", request.parameter("precision"))));
+    return reply(answer_error(api, 400, "invalid",
+                              fmt::format("precision \"{}\" is not supported: {}", request.parameter("precision"),
+                                          api == WriteApi::kV1 ? "ns, us, ms, s, m or h" : "ns, us, ms or s")));
   if (health_.stopping) return reply(answer_overloaded("stopping"));
   request.body.append(kBlockPadding, '\0');
   inbox_.push(

@@ -56,12 +56,12 @@ class WriteTest(ListenerCase):
         limpet = self.listening()
         for number, unit in enumerate(units):
             self.assertEqual(limpet.post(b"m,unit=%s v=1.50 %d\n" % (unit.encode(), 1700 + number), query={"precision": unit})[0], 204)
-        for unit in ("u", "n"):
+        for unit in ("u", "n", "m", "h"):
             self.assertEqual(limpet.post(b"old,unit=%s v=1 7\n" % unit.encode(), "/write", {"db": "d", "precision": unit})[0], 204)
         self.stop(limpet)
         self.assertEqual({line.tags["unit"]: line.time_ns for line in limpet.results("m")},
                          {"ns": 1700, "us": 1701 * 10**3, "ms": 1702 * 10**6, "s": 1703 * 10**9})
-        self.assertEqual({line.tags["unit"]: line.time_ns for line in limpet.results("old")}, {"u": 7000, "n": 7})
+        self.assertEqual({line.tags["unit"]: line.time_ns for line in limpet.results("old")}, {"u": 7000, "n": 7, "m": 420 * 10**9, "h": 7 * 3600 * 10**9})
         self.assertIn(b"m,unit=s v=1.50 1703000000000\n", bytes(limpet.stdout))
 
     def test_precision_counts_for_the_rules_too(self):
@@ -72,6 +72,7 @@ class WriteTest(ListenerCase):
 
     def test_precision_that_is_none(self):
         limpet = self.listening()
+        self.assertEqual(limpet.post(b"m v=1 1\n", query={"precision": "h"})[0], 400)  # only /write knows hours
         status, _, answer = limpet.post(b"m v=1 1\n", query={"precision": "fortnight"})
         self.assertEqual(status, 400)
         self.assertIn("precision", json.loads(answer)["message"])
