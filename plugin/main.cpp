@@ -1,8 +1,13 @@
 // The one executable: a list of commands, each in a file of its own.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <string>
+#include <string_view>
+#include <vector>
 
+#include "base/suggest.h"
 #include "plugin/aggregate_command.h"
 #include "plugin/check_command.h"
 #include "plugin/drain_command.h"
@@ -15,6 +20,33 @@
 #include "plugin/test_command.h"
 
 namespace {
+
+constexpr int kUsageError = 2;
+
+// "(did you mean ...?)" for a command that there is not, or a flag that the command does not have.
+std::string suggestion(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2) return {};
+  std::string word = argv[1];
+  const CLI::App* command = nullptr;
+  std::vector<std::string> names;
+  for (const CLI::App* each : app.get_subcommands([](const CLI::App*) { return true; })) {
+    names.push_back(each->get_name());
+    if (names.back() == word) command = each;
+  }
+  if (!command && word.starts_with('-')) return {};
+  if (command) {
+    names.clear();
+    auto unknown = command->remaining();
+    auto flag = std::find_if(unknown.begin(), unknown.end(), [](const auto& w) { return w.starts_with("--"); });
+    if (flag == unknown.end()) return {};
+    word = flag->substr(0, flag->find('='));
+    for (const CLI::Option* option : command->get_options())
+      for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  std::vector<std::string_view> known(names.begin(), names.end());
+  std::string nearest = limpet::did_you_mean(word, known);
+  return command ? nearest : "there is no command \"" + word + "\"" + nearest;
+}
 
 int run(int argc, char** argv) {
   CLI::App app{"Limpet: sticky, loss-free metric aggregation for Telegraf.", "limpet"};
@@ -36,7 +68,19 @@ int run(int argc, char** argv) {
   limpet::add_status_command(app, exit_code);
   limpet::add_test_command(app, exit_code);
 
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
+    std::string hint = suggestion(app, argc, argv);
+    app.failure_message([&](const CLI::App* of, const CLI::Error& error) {
+      if (hint.starts_with("there is no")) return "limpet: " + hint + "\n`limpet --help` lists the commands.\n";
+      return "limpet: " + std::string(error.what()) + hint + "\n`limpet " +
+             (of->get_subcommands().empty() ? "" : of->get_subcommands()[0]->get_name() + " ") + "--help` says more.\n";
+    });
+    app.exit(e);
+    return kUsageError;
+  }
   return exit_code;
 }
 

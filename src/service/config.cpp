@@ -194,6 +194,7 @@ std::vector<Diagnostic> check_config(const SourceFile& file) {
 }
 
 bool looks_like_config(const SourceFile& file) {
+  if (has_array_of_tables(file, "rules")) return false;  // a rules file with its [[rule]] misspelt
   constexpr ConfigKey kRules[] = {{"rule", Kind::kText, "", ""}, {"defaults", Kind::kText, "", ""}};
   return sets_any_of(file, kSchema) && !sets_any_of(file, {.keys = kRules, .tables = {}});
 }

@@ -263,6 +263,14 @@ std::vector<Diagnostic> ConfigReader::take_diagnostics() {
   return std::move(diagnostics_);
 }
 
+bool has_array_of_tables(const SourceFile& file, std::string_view key) {
+  try {
+    return toml::parse(file.text)[key].is_array_of_tables();
+  } catch (const toml::parse_error&) {
+    return false;
+  }
+}
+
 bool sets_any_of(const SourceFile& file, const ConfigSchema& schema) {
   try {
     toml::table table = toml::parse(file.text);

@@ -106,5 +106,7 @@ class ConfigReader {
 
 // True if the text is TOML and sets a key or table of the schema on its highest level.
 bool sets_any_of(const SourceFile& file, const ConfigSchema& schema);
+// Does the file hold [[key]]?
+bool has_array_of_tables(const SourceFile& file, std::string_view key);
 
 }  // namespace limpet
