@@ -339,15 +339,17 @@ def decode_report(data, name=None):
 
 
 def canonical(value):
-    return json.dumps(_plain_everywhere(value), ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+    return _spelt(value).encode("utf-8")
 
 
-def _plain_everywhere(value):
+def _spelt(value):
     if isinstance(value, dict):
-        return {name: _plain_everywhere(each) for name, each in value.items()}
+        return "{" + ",".join(f"{_spelt(name)}:{_spelt(each)}" for name, each in value.items()) + "}"
     if isinstance(value, list):
-        return [_plain_everywhere(each) for each in value]
-    return _plain(value) if isinstance(value, float) else value
+        return "[" + ",".join(map(_spelt, value)) + "]"
+    if isinstance(value, str):
+        return '"' + re.sub(r'["\\\x00-\x1f]', lambda c: "\\" + c[0] if c[0] in '"\\' else f"\\u{ord(c[0]):04x}", value) + '"'
+    return json.dumps(_plain(value) if isinstance(value, float) else value)
 
 
 def _range(each):
@@ -364,7 +366,7 @@ def encode_assignment(body):
     written = {
         **body,
         "pods": [
-            _without(pod, address="", zone="", host="", revision="", weight=1, since=0)
+            _without(pod, host="", revision="", weight=1, since=0)
             for pod in sorted(body["pods"], key=lambda pod: pod["name"])
         ],
         "slices": {**body["slices"], "low": [key_text(low) for low in body["slices"]["low"]]},

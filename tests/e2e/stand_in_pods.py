@@ -79,10 +79,15 @@ class Pod:
         """Reads the assignment and the request to drain. True: its state changed."""
         self.adopt()
         before = self.report["state"]
-        if self.drains and self.asked_to_drain() or before == "draining" and self.drains:
-            done = not self.owned() and time.time() >= self.finished_at
+        if self.drains and (before == "draining" or self.asked_to_drain()):
+            done = not self.owned() and time.time() >= self.finished_at and (before == "drained" or self.known_to_drain())
             self.report["state"] = "drained" if done else "draining"
         return self.report["state"] != before
+
+    def known_to_drain(self):
+        """Before the sharder knows it, it may give it something this moment."""
+        told = next((pod for pod in self.adopted["pods"] if pod["name"] == self.name), None) if self.adopted else None
+        return told and told["incarnation"] == self.report["incarnation"] and told["state"] in ("draining", "drained")
 
     def asked_to_drain(self):
         try:

@@ -150,7 +150,7 @@ class Plan:
     def move(self, i, to, cause):
         """The cutover of a death is now: nobody is left who could go on with windows."""
         high = self.low[i + 1] if i + 1 < len(self.low) else SPACE
-        cutover = self.now_s if cause == "death" else self.cutover_at
+        cutover = max(self.now_s if cause == "death" else self.cutover_at, self.cutover[i])
         entry = {"low": self.low[i], "high": high, "at": self.now_s, "cause": cause, "cutover": cutover, "from": self.owner[i], "to": to}
         self.moved.append(entry)
         if f"{cause} of {self.owner[i]}" not in self.causes:

@@ -15,7 +15,7 @@ from stand_in_pods import Pods, Shard
 from stand_in_sharder import StandInSharder
 from test_cluster import Stream
 
-PERIOD_S, EVERY_S, GRACE_S, CUTOVER_S = 3, 1, 1, 3
+PERIOD_S, EVERY_S, GRACE_S, CUTOVER_S = 3, 1, 1, 5
 REPORT_S = 2.0
 RULES = f"""
 [defaults]
@@ -109,7 +109,9 @@ class StandInSharderTest(LimpetCase):
         low = next(low for low, _, owner, _ in ranges(self.files.newest()) if owner == "agg-0" and self.busy(low))
         for to in ("agg-1", "agg-0"):
             moved_at = sharder.move(low, to)
-            self.wait_adopted(*pods)
+            generation = self.files.newest()["generation"]
+            adopted = lambda: all(pod.status()["assignment"]["generation"] >= generation for pod in pods.values())
+            self.assertTrue(eventually(adopted, 20))
             self.assertLess(time.time(), moved_at, "the pods were slower than the cutover: this machine is too busy")
             self.assertTrue(eventually(lambda: time.time() > moved_at, 20))
         self.drain("agg-2")
@@ -236,6 +238,7 @@ class StandInPodsTest(unittest.TestCase):
         self.shards = self.shard()
         self.wait(lambda: self.watch.bodies)
         self.assertEqual(self.watch.generations()[0]["generation"], highest + 1)
+        self.assertEqual(set(self.watch.generations()[0]["slices"]["cutover"]), {0})
         self.wait(lambda: self.shards.json()["sharder"]["listening_s"] <= 0)
         self.wait(lambda: all(self.owned(f"agg-{i}") for i in range(4)))
 
@@ -248,7 +251,7 @@ class StandInPodsTest(unittest.TestCase):
         drain = [move for move in self.body()["moved"] if move["cause"] == "drain"]
         self.assertEqual({move["from"] for move in drain}, {"agg-1"})
         for move in drain:
-            self.assertTrue(asked + 8 <= move["cutover"] <= time.time(), move)
+            self.assertTrue(asked + 8 <= move["cutover"] <= time.time() and move["cutover"] - move["at"] >= 10, move)
         self.assertEqual(self.owned("agg-1"), [])
         self.assertEqual(self.owned("agg-4"), [])
         (self.files.reports / "agg-1.drain").unlink()
