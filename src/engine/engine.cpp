@@ -1,5 +1,7 @@
 #include "engine/engine.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "engine/impl.h"
@@ -8,6 +10,8 @@ namespace limpet {
 namespace {
 
 constexpr size_t kSweptCountersPerCall = 8192;
+// Fewer samples of counters say nothing about how many of them are resets.
+constexpr uint64_t kResetsAskedFrom = 20;
 
 // Seeds the hash of series heads: whoever sends lines should not be able to choose ones that collide.
 uint64_t table_seed(const void* address, WallTime started) {
@@ -56,6 +60,19 @@ void Engine::Impl::note_incomplete(RuleEpoch& epoch) {
   log.info("rule \"" + epoch.state.name +
            "\": windows that were open when the process started or stopped are incomplete; `incomplete` "
            "says what becomes of them");
+}
+
+void Engine::Impl::note_resets(RuleState& state) {
+  const RuleLedger& counts = state.ledger;
+  if (state.resets_logged || counts.counter_samples < kResetsAskedFrom ||
+      counts.counter_resets * 10 <= counts.counter_samples)
+    return;
+  state.resets_logged = true;
+  log.warning(
+      fmt::format("rule \"{}\": {} of its {} counter samples so far are resets: do two sources write one series? Then "
+                  "a tag that tells "
+                  "them apart is missing",
+                  state.name, counts.counter_resets, counts.counter_samples));
 }
 
 Engine::Engine(EngineOptions options, Log& log) : impl_(std::make_unique<Impl>(std::move(options), log)) {}

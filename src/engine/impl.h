@@ -149,6 +149,7 @@ struct Engine::Impl {
   size_t scan_some(RuleEpoch& epoch, size_t lines_max);
 
   void note_incomplete(RuleEpoch& epoch);
+  void note_resets(RuleState& state);
   void add_result_fields(const Group& group, int64_t window, std::set<std::string>& out) const;
 
   // contest.cpp

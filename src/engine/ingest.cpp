@@ -366,8 +366,10 @@ void Engine::Impl::count_step(Series& from, const Target& target, TakeLine& take
   RuleEpoch& epoch = take.group->epoch;
   uint64_t key = 0;
   CounterEntry& entry = counter_for(from, target, epoch.state, key);
+  uint64_t resets_before = epoch.state.ledger.counter_resets;
   sample.step = step_counter(epoch.state, *epoch.rule, entry, key, sample.number, sample.time_ns, clock_ns, arrival,
                              take.group->counted_since_ns);
+  if (epoch.state.ledger.counter_resets != resets_before) note_resets(epoch.state);
 }
 
 void Engine::Impl::add_to_total(const Group& group, const Group::Slot& slot, const Sample& sample) {

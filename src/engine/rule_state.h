@@ -114,6 +114,7 @@ struct RuleState {
 
   bool collision_logged = false;
   bool incomplete_logged = false;
+  bool resets_logged = false;
 
   bool watching = false;
   int64_t watch_began_ns = 0;

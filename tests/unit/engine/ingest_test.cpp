@@ -254,4 +254,18 @@ TEST_CASE("a result line stays below 60 KiB, whatever comes: fields that cannot 
   CHECK(tags.engine.ledger().balances());
 }
 
+TEST_CASE("many resets of counters are asked about, once a rule") {
+  auto logged = [](int reset_every) {
+    TestEngine e("[[rule]]\nname = \"r\"\nperiod = \"1s\"\n[rule.fields]\nv = [\"increase\"]\n");
+    for (int i = 0; i < 200; i++)
+      e.feed("m v=" + std::to_string(1000 + i % reset_every * 1000) + " " + std::to_string(1'000'000'000 + i) + "\n");
+    return e.log.texts;
+  };
+  CHECK(logged(200).empty());
+  CHECK(logged(11).empty());
+  REQUIRE(logged(2).size() == 1);
+  CHECK(logged(2)[0].starts_with(
+      "rule \"r\": 10 of its 21 counter samples so far are resets: do two sources write one series?"));
+}
+
 }  // namespace limpet
