@@ -1,6 +1,7 @@
 #include "rules/function_spec.h"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <iterator>
@@ -50,7 +51,29 @@ std::optional<FunctionKind> simple(std::string_view name) {
   return std::nullopt;
 }
 
+// What other tools call it.
+constexpr std::pair<std::string_view, std::string_view> kElsewhere[] = {{"avg", "mean"},
+                                                                        {"average", "mean"},
+                                                                        {"median", "p50"},
+                                                                        {"std", "stddev"},
+                                                                        {"std_dev", "stddev"},
+                                                                        {"var", "variance"},
+                                                                        {"unique", "distinct"},
+                                                                        {"cardinality", "distinct"},
+                                                                        {"delta", "increase"},
+                                                                        {"count_unique", "distinct"},
+                                                                        {"non_negative_rate", "rate"},
+                                                                        {"percentile", "quantile"},
+                                                                        {"non_negative_derivative", "rate"}};
+
 std::string unknown(std::string_view name) {
+  std::string lower(name);
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  for (const auto& [theirs, ours] : kElsewhere)
+    if (lower == theirs) lower = ours;
+  if (lower != name && (lower == "p50" || lower == "quantile" || simple(lower)))
+    return "unknown function \"" + std::string(name) + "\" (did you mean \"" + lower + "\"?)";
   std::vector<std::string_view> known{"p50", "p99", "p99.9", "quantile"};
   for (const auto& [n, kind] : kSimple) known.push_back(n);
   return "unknown function \"" + std::string(name) + "\"" + did_you_mean(name, known);

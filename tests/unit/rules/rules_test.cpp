@@ -183,6 +183,18 @@ TEST_CASE("a misspelt key is one error, not also a missing one") {
   CHECK(errors("name = \"r\"\n", "").size() == 1);
 }
 
+TEST_CASE("what other tools call a function leads to ours") {
+  for (auto [theirs, ours] : {std::pair{"avg", "mean"},
+                              {"median", "p50"},
+                              {"COUNT", "count"},
+                              {"Percentile", "quantile"},
+                              {"mena", "mean"}}) {
+    auto function = parse_function(theirs);
+    REQUIRE(!function);
+    CHECK(function.error() == std::string("unknown function \"") + theirs + "\" (did you mean \"" + ours + "\"?)");
+  }
+}
+
 TEST_CASE("what Go writes as a duration") {
   CHECK(parse_duration("10\xce\xbcs") == 10'000);
   CHECK(parse_duration("10\xc2\xb5s") == 10'000);
