@@ -1,6 +1,6 @@
-// For tests, preloaded into a process: stops it with SIGSTOP at a call that publishes a file, once for each request. A request is a
-// file before-sync, before-link, before-rename or after-rename in the directory $STALL_REQUESTS; it is removed when it is served.
-// Links and renames count only if they make a file whose name ends in .json.
+// For tests, preloaded into a process: stops it with SIGSTOP at a call that publishes a file, once for each request. A
+// request is a file before-sync, before-link, before-rename or after-rename in the directory $STALL_REQUESTS; it is
+// removed when it is served. Links and renames count only if they make a file whose name ends in .json.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>

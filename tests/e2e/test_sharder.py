@@ -22,9 +22,9 @@ class ShardCase(unittest.TestCase):
         self.directory = self.scratch / "shared"
         self.shards = []
 
-    def shard(self, *args):
-        # Balance has its own tests; here nothing else shall move.
-        shard = Shard(self.directory, "--planner.tolerance", "1", *args, log=self.scratch / f"shard-{len(self.shards)}.log")
+    def shard(self, *args, tolerance=1):
+        # Only the tests of balance want anything to move for it.
+        shard = Shard(self.directory, "--planner.tolerance", str(tolerance), *args, log=self.scratch / f"shard-{len(self.shards)}.log")
         self.shards.append(shard)
         self.addCleanup(self.judge, shard)
         shard.wait_up()
@@ -167,6 +167,76 @@ class RestartTest(ShardCase):
         self.only_moved_from(before, after, "agg-0")
 
 
+class BudgetTest(ShardCase):
+    ARGS = ("--planner.round", "1s", "--planner.cooldown", "1s")
+
+    def balance_share(self):
+        """Of the keys, moved for balance within the hour."""
+        return sum((move["high"] or 1 << 64) - move["low"] for move in self.assignment()["moved"] if move["cause"] == "balance") / 2**64
+
+    def wait_budget_spent(self, budget):
+        """Until nothing more moves for several rounds."""
+        self.assertTrue(eventually(lambda: self.balance_share() > budget - 0.02, 60, 0.1), self.balance_share())
+        self.settle(6)
+        self.assertLessEqual(self.balance_share(), budget)
+        return self.balance_share()
+
+    def test_a_restart_within_the_hour_keeps_to_the_hours_budget(self):
+        shard = self.shard(*self.ARGS, tolerance=0.05)
+        names = [f"agg-{i}" for i in range(4)]
+        pods = self.pods(*names)
+        first, _ = self.wait_generation(0)
+        hot = sorted((int(low, 16), owner == "agg-0") for low, owner in owners(first).items())
+        for name in names:  # what agg-0 had at first is hot, wherever it goes: all of the budget is not enough
+            pods[name].cpu_of = lambda low: 0.05 if [is_hot for begin, is_hot in hot if begin <= int(low, 16)][-1] else 0.01
+        spent = self.wait_budget_spent(0.09)
+        self.assertEqual(shard.stop(), 0)
+
+        again = self.shard(*self.ARGS, tolerance=0.05)
+        self.assertTrue(eventually(lambda: again.json()["sharder"]["listening_s"] <= 0, 30, 0.1))
+        plans = again.counts()["plans"]
+        self.assertTrue(eventually(lambda: again.counts()["plans"] >= plans + 5, 20, 0.1), "it looks at balance again and again")
+        self.assertLessEqual(self.balance_share(), 0.09)
+        self.assertEqual(again.stop(), 0)
+
+        # The load is as uneven as before: with a larger budget it goes on, by what is left of that.
+        self.shard(*self.ARGS, "--planner.hour_budget", "0.15", tolerance=0.05)
+        self.assertTrue(eventually(lambda: self.balance_share() > 0.09, 60, 0.1), self.balance_share())
+        print(f"balance moved {spent * 100:.1f} % of the keys, {self.wait_budget_spent(0.15) * 100:.1f} % with a larger budget")
+
+
+class BrakeTest(ShardCase):
+    def test_too_many_deaths_are_not_believed(self):
+        (shard,), pods, before = self.start_cluster([f"agg-{i}" for i in range(8)])
+        lost = ("agg-1", "agg-4", "agg-6")
+        for name in lost:
+            pods.kill(name)
+        alarms = lambda: [alarm["name"] for alarm in shard.json()["alarms"]]
+        self.assertTrue(eventually(lambda: "frozen" in alarms(), DEAD_AFTER_S + 15, 0.1), shard.log())
+        self.settle(5)
+        self.assertEqual(owners(self.assignment()), owners(before))
+        self.assertRegex(shard.get("/metrics")[1].decode(), r"limpet_sharder_frozen_plans_total [1-9]")
+        # One of them comes back: two deaths can be.
+        pods.restart("agg-4")
+        self.assertTrue(eventually(lambda: not owned_by(self.assignment(), "agg-1"), 20, 0.1), shard.log())
+        self.assertTrue(eventually(lambda: "frozen" not in alarms(), 10, 0.1))
+        was, now = owners(before), owners(self.assignment())
+        self.assertEqual({was[low] for low in was if now[low] != was[low]}, {"agg-1", "agg-6"})
+
+    def test_whoever_knows_better_says_so(self):
+        shard = self.shard()
+        pods = self.pods(*[f"agg-{i}" for i in range(6)])
+        self.wait_generation(0)
+        self.settle()
+        self.assertEqual(shard.stop(), 0)
+        for name in ("agg-0", "agg-2", "agg-3"):
+            pods.kill(name)
+        believer = self.shard("--planner.dead_share", "1")
+        gone = lambda: not any(owned_by(self.assignment(), name) for name in ("agg-0", "agg-2", "agg-3"))
+        self.assertTrue(eventually(gone, DEAD_AFTER_S + 20, 0.1), believer.log())
+        self.assertNotIn("frozen", [alarm["name"] for alarm in believer.json()["alarms"]])
+
+
 class DirectoryTest(ShardCase):
     def test_lost_and_restored(self):
         (shard,), pods, before = self.start_cluster(["agg-0", "agg-1", "agg-2"])
@@ -242,6 +312,55 @@ class CommandTest(ShardCase):
         file = self.scratch / "sharder.toml"
         file.write_text(f'[assignment]\ndirectory = "{self.directory}"\n[planner]\nround = "30s"\n')
         return file
+
+    def test_status_again_and_again(self):
+        (shard,), pods, before = self.start_cluster(["agg-0", "agg-1"])
+        out = self.scratch / "status.out"
+        with open(out, "wb") as file:
+            watching = subprocess.Popen([settings.limpet(), "status", "--assignment.directory", self.directory, "--watch"], stdout=file, stderr=file)
+        self.addCleanup(watching.wait)
+        self.addCleanup(watching.kill)
+        self.assertTrue(eventually(lambda: out.read_text().count(f"generation {before['generation']}") >= 2, 10), out.read_text())
+        pods.change("agg-1", state="draining")
+        after, _ = self.wait_generation(before["generation"])
+        self.assertTrue(eventually(lambda: f"generation {after['generation']}" in out.read_text(), 10), out.read_text())
+        self.assertNotIn("\x1b", out.read_text())  # no terminal
+        watching.send_signal(signal.SIGINT)
+        self.assertEqual(watching.wait(5), -signal.SIGINT)
+
+    def test_drain_by_the_pods_configuration(self):
+        (shard,), pods, before = self.start_cluster(["agg-0", "agg-1", "agg-2"])
+        pods["agg-2"].drains = True
+        config = self.scratch / "limpet.toml"
+        config.write_text(f'rules = ["x.toml"]\n[assignment]\ndirectory = "{self.directory}"\npod = "agg-2"\nunowned = "drop"\n')
+        done = self.run_limpet("drain", "--config", str(config))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.only_moved_from(before, self.assignment(), "agg-2")
+        self.assertEqual(owned_by(self.assignment(), "agg-2"), [])
+        # --pod is another one.
+        done = self.run_limpet("drain", "--config", str(config), "--pod", "nobody")
+        self.assertIn("nobody has no report", done.stderr)
+        # Drained twice is drained; a new life takes part again.
+        self.assertEqual(self.run_limpet("drain", "--config", str(config)).returncode, 0)
+        pods["agg-2"].drains = False
+        pods.restart("agg-2")
+        ready = lambda: {pod["name"]: pod["state"] for pod in shard.json()["pods"]}["agg-2"] == "ready"
+        self.assertTrue(eventually(ready, 10, 0.1))
+
+    def test_drain_that_cannot_be(self):
+        directory = ["--assignment.directory", str(self.scratch / "none")]
+        for args, words in (
+            ([], "which cluster?"),
+            (directory, "which pod?"),
+            ([*directory, "--pod", "agg-0"], "none cannot be read"),
+            ([*directory, "--pod", "agg-0", "--timeout", "soon"], '--timeout: "soon" is no duration'),
+            (["--config", str(self.scratch / "none.toml")], "none.toml"),
+            (["--config", str(self.config()), *directory], "excludes"),
+            (["--config", str(self.config())], "which pod?"),
+        ):
+            done = self.run_limpet("drain", *args)
+            self.assertNotEqual(done.returncode, 0, args)
+            self.assertIn(words, done.stderr, args)
 
     def test_drain(self):
         (shard,), pods, before = self.start_cluster(["agg-0", "agg-1", "agg-2"])
