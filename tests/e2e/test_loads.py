@@ -16,7 +16,7 @@ from limpet_case import LimpetCase, eventually
 from stand_in_pods import Shard
 
 HALF_LIFE_S = 30.0
-SETTLED_S = 40
+LOAD_S = 26
 SAMPLES_OFF_MAX, CPU_OFF_MAX = 0.05, 0.20
 
 CHEAP = """
@@ -125,7 +125,7 @@ class LoadsCase(LimpetCase):
         feeder = threading.Thread(target=self.feed, args=(children, batches, every_s, stopping))
         feeder.start()
         try:
-            deadline = time.monotonic() + SETTLED_S
+            deadline = time.monotonic() + LOAD_S
             while time.monotonic() < deadline:
                 for watch in watches:
                     watch.look()
