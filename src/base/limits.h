@@ -15,11 +15,15 @@ inline constexpr size_t kResultBytesMax = 60 * 1024;
 // Tags and fields of a line. Counter: lines bad `too_many_tags`, `too_many_fields`.
 inline constexpr size_t kTagsMax = 1024;
 inline constexpr size_t kFieldsMax = 65536;
+// Input fields of one group: each is numbered in 16 bits. Samples of further ones are dropped. Counter: samples dropped
+// `limit`.
+inline constexpr size_t kGroupFieldsMax = 65535;
 // Input series remembered at once, bounded for memory (about 100 bytes each). Lines of further ones are decided anew
 // each time: nothing is lost, but they cost as much as a first sight. Gauge: `series`.
 inline constexpr size_t kSeriesMax = 20'000'000;
-// Rules of all files together. A file with more is refused with an error.
-inline constexpr size_t kRulesMax = 100'000;
+// Rules of all files together. A file with more is refused with an error. All may take one line, before and after a
+// reload at once, and those that take a line are numbered in 16 bits.
+inline constexpr size_t kRulesMax = 32'000;
 // Panes of a window: `every` into `period`. More is an error of the rule.
 inline constexpr int64_t kPanesPerWindowMax = 1000;
 // One log line, bytes; Telegraf stops reading stderr at 64 KiB. Longer texts are cut.

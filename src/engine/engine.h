@@ -47,7 +47,8 @@ struct EngineOptions {
   std::string incarnation;                 // value of the tag limpet_incomplete
   WallTime started;                        // kCaller: windows that began before are incomplete
   size_t series_max = limits::kSeriesMax;  // remembered at once
-  bool shared = false;                     // keys are shared with other pods: nothing is owned before set_ownership()
+  size_t group_fields_max = limits::kGroupFieldsMax;
+  bool shared = false;      // keys are shared with other pods: nothing is owned before set_ownership()
   bool interleave = false;  // written-back lines go into results() too, in the order of things (replay --all)
 };
 

@@ -161,6 +161,7 @@ Group& Engine::Impl::overflow_group(RuleEpoch& epoch, FieldSpace& space) {
 }
 
 uint16_t Engine::Impl::slot_for(Group& group, uint32_t id) {
+  if (group.slots().size() >= options.group_fields_max) return Group::kNoSlot;
   uint16_t index = group.add_slot(id, pool);
   const FieldProgram& program = *group.slot(index).program;
   if (program.has_total) group.set_total(index, group.epoch.state.total_of(group, program));

@@ -44,6 +44,7 @@ struct TakeLine {
   double lateness_s = 0;  // grace that the line would have needed to be in all its windows
   uint64_t samples = 0;
   bool folded = false;
+  bool full = false;      // the group has as many fields as it can have, and the last sample's is not among them
   bool all_late = false;  // by the clock, whoever owns its windows
   enum class Part : uint8_t { kOwned, kStart, kNone };
   Part part = Part::kOwned;  // kStart: of no window of its own; a counter takes it as a starting value

@@ -335,7 +335,7 @@ void Engine::Impl::apply_samples(Series& from, int64_t time_ns, LineFate& fate) 
           if (apply_target(from, target, take, sample))
             aggregated = true;
           else if (!aggregated)
-            why = sample.is_number() ? Drop::kOutOfOrder : Drop::kType;
+            why = take.full ? Drop::kLimit : sample.is_number() ? Drop::kOutOfOrder : Drop::kType;
         } else if (!aggregated) {
           why = take.status == TakeLine::Status::kLate ? Drop::kLate : Drop::kFuture;
         }
@@ -393,11 +393,14 @@ void Engine::Impl::add_to_total(const Group& group, const Group::Slot& slot, con
 // True if a function took it.
 bool Engine::Impl::apply_target(Series& from, const Target& target, TakeLine& take, Sample& sample) {
   const FieldProgram& program = *target.program;
+  take.full = false;
   if (!program.takes(sample.is_number())) return false;
   Group& group = *take.group;
   uint16_t index = group.slot_of(target.id);
   if (index == Group::kNoSlot) {
     index = slot_for(group, target.id);
+    take.full = index == Group::kNoSlot;
+    if (take.full) return false;
     take.pane = group.find_pane(take.pane_number);
   }
   const Group::Slot& slot = group.slot(index);

@@ -268,4 +268,17 @@ TEST_CASE("many resets of counters are asked about, once a rule") {
       "rule \"r\": 10 of its 21 counter samples so far are resets: do two sources write one series?"));
 }
 
+TEST_CASE("more fields than a group can have: those that came first count, the rest are dropped and counted") {
+  EngineOptions options = TestEngine::replay();
+  options.group_fields_max = 3;
+  TestEngine e("[[rule]]\nname = \"r\"\nperiod = \"1s\"\n[rule.fields]\n\"*\" = [\"sum\"]\n", options);
+  e.feed("m a=1,b=1,c=1,d=1 1000000000\nm d=1,c=1 1000000000\nm,t=1 d=1 1000000000\nm c=t 1000000000\n");
+  CHECK(e.finish() == "m a_sum=1,b_sum=1,c_sum=2 2000000000\nm,t=1 d_sum=1 2000000000\n");
+  const RuleLedger& counts = e.engine.ledger().rules.at("r");
+  CHECK(counts.aggregated == 5);
+  CHECK(counts.dropped[static_cast<size_t>(Drop::kLimit)] == 2);
+  CHECK(counts.dropped[static_cast<size_t>(Drop::kType)] == 1);
+  CHECK(e.engine.ledger().balances());
+}
+
 }  // namespace limpet
