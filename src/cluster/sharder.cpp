@@ -59,7 +59,7 @@ SharderActions Sharder::step(const SharderInput& input, WallTime wall, MonoTime 
   if (foreign_.empty()) actions.remove_reports = liveness_.gone(now);
   if (may_plan(now) && is_due(now)) make_plan(actions, wall, now);
   if (!actions.publish) restore(actions, wall, now);
-  actions.publish_until = {wall.ns + kPublishWithinNs};
+  actions.publish_until = {wall.ns + std::min(kPublishWithinNs, config_.planner.cutover_delay_s * kSecondNs / 2)};
   actions.again = next_step(now);
   return actions;
 }
@@ -238,6 +238,22 @@ void Sharder::count_moves(const Assignment& previous, const Assignment& next) {
     auto cause = static_cast<size_t>(move.cause);
     stats_.moves[cause]++;
     stats_.churn[cause] += key_share(move.low, move.high);
+  }
+  count_standbys(previous, next);
+}
+
+// Range by range; what the first generation places is no change.
+void Sharder::count_standbys(const Assignment& previous, const Assignment& next) {
+  auto name = [](const Assignment& a, size_t i) {
+    int32_t pod = a.slices.standby[i];
+    return pod == kNoPod ? std::string_view() : std::string_view(a.pods[static_cast<size_t>(pod)].name);
+  };
+  const auto& lows = previous.slices.low;
+  for (size_t i = 0, j = 0; j < next.slices.size() && !lows.empty(); j++) {
+    while (i + 1 < lows.size() && lows[i + 1] <= next.slices.low[j]) i++;
+    if (name(previous, i) == name(next, j)) continue;
+    stats_.standby_moves++;
+    stats_.standby_churn += next.slices.share(j);
   }
 }
 

@@ -11,7 +11,8 @@
 //   * What is to be published is checked once more (invariants.h); what is broken stays unpublished, counts as a bug of
 //     ours and is an alarm.
 //   * Publishing is a compare-and-swap by generation. Who loses it reads again and plans anew. So does who is held up
-//     for kPublishWithinNs between planning and publishing: the cutovers in the plan would come too soon for the pods.
+//     for kPublishWithinNs (or half of the cutover's delay) between planning and publishing: the cutovers in the plan
+//     would come too soon for the pods.
 //   * The highest generation that it ever saw stays in force: should the files be lost or go back, it is published
 //     again under a higher number.
 //
@@ -79,8 +80,10 @@ struct SharderStats {
   uint64_t deaths = 0;    // pods declared dead
   uint64_t restored = 0;  // generations published since files were lost or damaged
   uint64_t frozen_plans = 0;
-  std::array<uint64_t, kCauses> moves{};      // slices that changed their owner
-  std::array<double, kCauses> churn{};        // ... as shares of the key space
+  std::array<uint64_t, kCauses> moves{};  // slices that changed their owner
+  std::array<double, kCauses> churn{};    // ... as shares of the key space
+  uint64_t standby_moves = 0;             // slices that changed their standby
+  double standby_churn = 0;
   std::map<std::string, uint64_t> decisions;  // what made it plan, and what the planner wanted and did not do
 };
 
@@ -128,6 +131,7 @@ class Sharder {
   void propose(Assignment next, const PlannedFor* planned, SharderActions& actions);
   MonoTime next_step(MonoTime now) const;
   void count_moves(const Assignment& previous, const Assignment& next);
+  void count_standbys(const Assignment& previous, const Assignment& next);
 
   const SharderConfig config_;
   const Planner planner_;

@@ -61,7 +61,7 @@ class Loader {
   void apply(const ConfigKey& key, const ConfigSetting& setting, const ConfigPlace& place);
   void apply_planner(const ConfigKey& key, const ConfigSetting& setting, const ConfigPlace& place);
   void share(const ConfigKey& key, const ConfigSetting& setting, const ConfigPlace& place, double& out);
-  void seconds(const ConfigKey& key, const ConfigSetting& setting, int64_t min_s, int64_t& out_s);
+  void seconds(const ConfigKey& key, const ConfigSetting& setting, int64_t min_s, int64_t max_s, int64_t& out_s);
 
   LoadedShardConfig result_;
   ConfigReader reader_;
@@ -95,10 +95,14 @@ void Loader::apply_planner(const ConfigKey& key, const ConfigSetting& setting, c
   if (name == "round_budget") share(key, setting, place, p.round_budget);
   if (name == "hour_budget") share(key, setting, place, p.hour_budget);
   if (name == "dead_share") share(key, setting, place, p.dead_share_max);
-  if (name == "round") seconds(key, setting, 1, p.round_s);
-  if (name == "cooldown") seconds(key, setting, 0, p.cooldown_s);
-  if (name == "cutover_delay") seconds(key, setting, 1, p.cutover_delay_s);
-  if (name == "hold") seconds(key, setting, 0, p.hold_s);
+  if (name == "round_budget" && setting.number > 0 && setting.number < kRoundBudgetMin)
+    reader_.error(place, fmt::format("\"{}\" must be at least {}", key.name, kRoundBudgetMin));
+  // The assignment remembers the moves of an hour.
+  if (name == "round") seconds(key, setting, 1, 3600, p.round_s);
+  if (name == "cooldown") seconds(key, setting, 0, 3600, p.cooldown_s);
+  // Half of it is for publishing, half for the pods, which look each half second.
+  if (name == "cutover_delay") seconds(key, setting, 2, 600, p.cutover_delay_s);
+  if (name == "hold") seconds(key, setting, 0, 24 * 3600, p.hold_s);
   if (name == "carousel") p.carousel = setting.boolean;
   if (name == "standbys") p.standbys = setting.boolean;
   if (name != "slices_per_pod") return;
@@ -116,8 +120,8 @@ void Loader::share(const ConfigKey& key, const ConfigSetting& setting, const Con
     out = setting.number;
 }
 
-void Loader::seconds(const ConfigKey& key, const ConfigSetting& setting, int64_t min_s, int64_t& out_s) {
-  auto ns = reader_.duration(key, setting, min_s * kSecondNs, 24 * kHourNs);
+void Loader::seconds(const ConfigKey& key, const ConfigSetting& setting, int64_t min_s, int64_t max_s, int64_t& out_s) {
+  auto ns = reader_.duration(key, setting, min_s * kSecondNs, max_s * kSecondNs);
   if (ns) out_s = *ns / kSecondNs;
 }
 
@@ -131,7 +135,12 @@ LoadedShardConfig load_shard_config(const SourceFile& file, const std::vector<Fl
 
 bool looks_like_shard_config(const SourceFile& file) {
   constexpr ConfigKey kOnly[] = {{"planner", Kind::kText, "", ""}, {"dead_after", Kind::kDuration, "", ""}};
-  return sets_any_of(file, {.keys = kOnly, .tables = {}});
+  if (sets_any_of(file, {.keys = kOnly, .tables = {}})) return true;
+  // An aggregator's has rules, or says what becomes of lines that it does not own.
+  constexpr ConfigKey kAggregators[] = {{"rules", Kind::kTexts, "", ""}, {"state", Kind::kText, "", ""}};
+  constexpr ConfigKey kShared[] = {{"assignment", Kind::kText, "", ""}};
+  return sets_any_of(file, {.keys = kShared, .tables = {}}) &&
+         !sets_any_of(file, {.keys = kAggregators, .tables = {}}) && file.text.find("unowned") == file.text.npos;
 }
 
 }  // namespace limpet

@@ -7,6 +7,7 @@
 #include <set>
 #include <unordered_map>
 
+#include "sharding/assignment_codec.h"
 #include "sharding/key.h"
 
 namespace limpet {
@@ -14,6 +15,7 @@ namespace {
 
 constexpr size_t kViolationsMax = 16;
 constexpr size_t kSlicesMax = 1'000'000;
+constexpr size_t kSliceBytes = 50, kMoveBytes = 150;  // in the file, about
 constexpr double kMemoryFull = 0.9;
 constexpr double kShareSlack = 1e-9;
 constexpr int64_t kRememberedS = 3600;
@@ -251,6 +253,8 @@ void Checker::check_standbys() {
 
 void Checker::check_counts() {
   if (next_.slices.size() > kSlicesMax) fail("I13: {} slices", next_.slices.size());
+  size_t bytes = kSliceBytes * next_.slices.size() + kMoveBytes * next_.moved.size();
+  if (bytes > kAssignmentBytesMax) fail("I13: {} bytes, more than readers take", bytes);
   std::vector<size_t> before(previous_.pods.size()), after(next_.pods.size());
   for (uint32_t owner : previous_.slices.owner) before[owner]++;
   for (uint32_t owner : next_.slices.owner) after[owner]++;

@@ -509,6 +509,28 @@ TEST_CASE("who was held up before it published plans anew, after listening") {
   CHECK(c.owned_by("agg-1") == 0);
 }
 
+TEST_CASE("where cutovers come sooner, less time is left for publishing") {
+  SharderConfig config;
+  config.planner.cutover_delay_s = 4;
+  Cluster c(4, config);
+  c.change("agg-1", PodState::kDraining);
+  SharderActions actions = c.shard.look();
+  REQUIRE(actions.publish);
+  CHECK(actions.publish_until.ns == c.wall().ns + 2 * kSecondNs);
+}
+
+TEST_CASE("standbys that change are counted; those of the first generation are no change") {
+  Cluster c(4);
+  CHECK(c.shard.sharder.stats().standby_moves == 0);
+  size_t standby_of = 0;
+  for (int32_t standby : c.file->slices.standby) standby_of += standby == 1;
+  c.change("agg-1", PodState::kDraining);
+  c.shard.run(2);
+  REQUIRE(c.owned_by("agg-1") == 0);
+  CHECK(c.shard.sharder.stats().standby_moves >= standby_of);
+  CHECK(c.shard.sharder.stats().standby_churn >= 0.99 * static_cast<double>(standby_of) / 128);
+}
+
 TEST_CASE("more dead at once than can be believed: frozen, alarm, nothing moves; over when they are back") {
   Cluster c(8);
   for (int i = 0; i < 4; i++) c.pods["agg-" + std::to_string(i)].running = false;

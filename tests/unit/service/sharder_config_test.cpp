@@ -61,12 +61,25 @@ TEST_CASE("a sharder's configuration: errors have a place and advice") {
         "etc/sharder.toml:4:1: error: unknown key \"planner.tolerence\" (did you mean \"tolerance\"?)");
   CHECK(of("[planner]\ntolerance = 2\n").ends_with("\"planner.tolerance\" must be above 0 and at most 1"));
   CHECK(of("[planner]\nround = \"soon\"\n").ends_with("\"soon\" is no duration, such as \"10s\" or \"1m\""));
-  CHECK(of("[planner]\nround = \"0s\"\n").ends_with("\"planner.round\" must be at least 1s and at most 86400s"));
+  CHECK(of("[planner]\nround = \"0s\"\n").ends_with("\"planner.round\" must be at least 1s and at most 3600s"));
+  CHECK(of("[planner]\ncooldown = \"2h\"\n").ends_with("must be at least 0s and at most 3600s"));
+  CHECK(of("[planner]\ncutover_delay = \"1s\"\n").ends_with("must be at least 2s and at most 600s"));
+  CHECK(of("[planner]\nround_budget = 0.0001\n").ends_with("\"planner.round_budget\" must be at least 0.001"));
   CHECK(of("[planner]\nslices_per_pod = 1\n").ends_with("must be at least 2 and at most 1000"));
   CHECK(of("[listen]\nhttp = \"0.0.0.0:1\"\n").find("nothing authenticates") != std::string::npos);
   CHECK(errors("[assignment]\ndirectory = \"d\"\n[listen]\nhttp = \"0.0.0.0:1\"\ninsecure = true\n").empty());
   CHECK(errors("dead_after = \"1s\"\n[assignment]\ndirectory = \"d\"\n").size() == 1);
   CHECK(errors("", {{"planner.rund", {"1s"}}}).at(1).find("did you mean \"planner.round\"?") != std::string::npos);
+}
+
+TEST_CASE("a sharder's configuration is told from an aggregator's") {
+  auto is = [](const char* text) { return looks_like_shard_config({"x.toml", text}); };
+  CHECK(is("[assignment]\ndirectory = \"d\"\n"));
+  CHECK(is("[assignment]\ndirectory = \"d\"\ncluster = \"c\"\n[listen]\nhttp = []\n"));
+  CHECK(is("dead_after = \"10s\"\n"));
+  CHECK_FALSE(is("rules = [\"r\"]\n[assignment]\ndirectory = \"d\"\n"));
+  CHECK_FALSE(is("[assignment]\ndirectory = \"d\"\nunowned = \"drop\"\n"));
+  CHECK_FALSE(is("[listen]\nhttp = []\n"));
 }
 
 TEST_CASE("every key of the sharder is documented, and its sample is valid with all its comments taken off") {
