@@ -11,6 +11,7 @@
 #include "io/stderr_log.h"
 #include "io/stdio.h"
 #include "plugin/directory_flags.h"
+#include "service/cluster_status.h"
 #include "service/cluster_text.h"
 
 namespace limpet {
@@ -23,7 +24,8 @@ it needs no sharder. A pod whose report is older than 10 s by this machine's clo
 constexpr const char* kExamples = R"(
 Examples:
   limpet status --assignment.directory /run/limpet
-  limpet status --config /etc/limpet/limpet.toml --watch)";
+  limpet status --config /etc/limpet/limpet.toml --watch
+  limpet status --assignment.directory /run/limpet --json | jq .generation)";
 
 constexpr double kDeadAfterS = 10;
 constexpr unsigned kWatchS = 2;
@@ -36,7 +38,7 @@ double age_of(const std::string& directory, const std::string& pod) {
 }
 
 // The exit code: 1 if there is nothing to see.
-int print(AssignmentDirectory& directory, bool clear) {
+int print(AssignmentDirectory& directory, bool as_json, bool clear) {
   AssignmentRead read = directory.read();
   ReportsRead reports = read.error.empty() ? directory.read_reports() : ReportsRead{};
   std::vector<PodSight> sights;
@@ -46,7 +48,9 @@ int print(AssignmentDirectory& directory, bool clear) {
         {.report = std::move(report), .alive = age_s <= kDeadAfterS, .reported = true, .report_age_s = age_s});
   }
   std::string error = read.error.empty() ? reports.error : read.error;
-  std::string text = cluster_text(make_view(read.assignment, std::move(sights)), wall_now().ns / kSecondNs);
+  ClusterView view = make_view(read.assignment, std::move(sights));
+  WallTime now = wall_now();
+  std::string text = as_json ? view_json(view, now) : cluster_text(view, now.ns / kSecondNs);
   fmt::print("{}{}", clear ? "\x1b[H\x1b[2J" : "", error.empty() ? text : "");
   std::fflush(stdout);
   for (const auto* list : {&read.rejected, &reports.rejected})
@@ -55,14 +59,14 @@ int print(AssignmentDirectory& directory, bool clear) {
   return error.empty() ? 0 : 1;
 }
 
-int status(const DirectoryArguments& arguments, bool watch) {
+int status(const DirectoryArguments& arguments, bool as_json, bool watch) {
   ClusterPlace place = find_cluster(arguments, "status");
   if (place.directory.empty()) return 1;
   AssignmentDirectory directory(place.directory);
-  if (!watch) return print(directory, false);
-  bool clear = is_terminal(STDOUT_FILENO);
+  if (!watch) return print(directory, as_json, false);
+  bool clear = !as_json && is_terminal(STDOUT_FILENO);
   for (;; ::sleep(kWatchS)) {
-    print(directory, clear);
+    print(directory, as_json, clear);
     if (std::ferror(stdout)) return 0;
   }
 }
@@ -75,7 +79,10 @@ void add_status_command(CLI::App& app, int& exit_code) {
   auto arguments = add_directory_flags(*command);
   auto watch = std::make_shared<bool>(false);
   command->add_flag("--watch", *watch, "Again every 2 s, until interrupted");
-  command->callback([arguments, watch, &exit_code] { exit_code = status(*arguments, *watch); });
+  auto as_json = std::make_shared<bool>(false);
+  command->add_flag("--json", *as_json,
+                    "As JSON, one line: what the sharder's /api/cluster says, as far as files tell");
+  command->callback([arguments, as_json, watch, &exit_code] { exit_code = status(*arguments, *as_json, *watch); });
 }
 
 }  // namespace limpet

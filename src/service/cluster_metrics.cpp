@@ -26,6 +26,9 @@ constexpr Metric kMetrics[] = {
      OF_STATUS(s.view.assignment ? now_s(s) - static_cast<double>(s.view.assignment->created_s) : 0)},
     {"limpet_sharder_slices", "Slices of the assignment.",
      OF_STATUS(s.view.assignment ? s.view.assignment->slices.size() : 0)},
+    {"limpet_sharder_assignment_bytes", "Size of assignment.json.", OF_STATUS(s.process.assignment_bytes)},
+    {"limpet_sharder_brake_engaged", "1: more pods died at once than can be believed, and nothing is moved for it.",
+     OF_STATUS(std::ranges::any_of(s.alarms, [](const ActiveAlarm& a) { return a.alarm.name == "frozen"; }))},
     {"limpet_sharder_handoffs_open", "Handoffs that the assignment still names.",
      OF_STATUS(s.view.assignment ? s.view.assignment->handoffs.size() : 0)},
     {"limpet_sharder_imbalance_max_mean", "Load of the hottest pod over that of the mean one; 0: no load is known.",
@@ -68,10 +71,16 @@ void by_cause(const ClusterStatus& status, PrometheusText& text) {
     for (size_t i = 0; i < SharderStats::kCauses; i++)
       text.sample(name, fmt::format("cause=\"{}\"", to_string(MoveCause(i))), static_cast<double>(value(i)));
   };
-  each("limpet_sharder_moves_total", "Slices that changed their owner.",
+  each("limpet_sharder_moves_total", "Slices that changed their owner; standby: their standby.",
        [&](size_t i) { return status.stats.moves[i]; });
-  each("limpet_sharder_churn_total", "Share of the key space that changed its owner; 1: all keys once.",
+  text.sample("limpet_sharder_moves_total", "cause=\"standby\"", static_cast<double>(status.stats.standby_moves));
+  each("limpet_sharder_churn_total",
+       "Share of the key space that changed its owner (standby: its standby); 1: all keys once.",
        [&](size_t i) { return status.stats.churn[i]; });
+  text.sample("limpet_sharder_churn_total", "cause=\"standby\"", status.stats.standby_churn);
+  text.family("limpet_sharder_phase_seconds_total", "Time spent, by what it was spent for.");
+  for (const auto& [phase, seconds] : status.process.phases_s)
+    text.sample("limpet_sharder_phase_seconds_total", fmt::format("phase=\"{}\"", phase), seconds);
   text.family("limpet_sharder_decisions_total", "Why it planned, and what it wanted and did not do.");
   for (const auto& [reason, n] : status.stats.decisions)
     text.sample("limpet_sharder_decisions_total", fmt::format("reason=\"{}\"", prometheus_label(reason)),

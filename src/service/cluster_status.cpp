@@ -7,6 +7,7 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "io/stderr_log.h"
 #include "sharding/key.h"
 
 namespace limpet {
@@ -23,14 +24,13 @@ std::string date_text(int64_t unix_s) {
 }
 
 // What a reader lacks: how long the newest generation has been out without its having it.
-double lag_s(const ClusterStatus& status, const PodLine& pod) {
-  const auto& assignment = status.view.assignment;
+double lag_s(const ClusterView& view, const PodLine& pod, WallTime now) {
+  const auto& assignment = view.assignment;
   if (!assignment || pod.sight.report.generation >= assignment->generation) return 0;
-  return std::max(0.0,
-                  static_cast<double>(status.process.now.ns) / kSecondNs - static_cast<double>(assignment->created_s));
+  return std::max(0.0, static_cast<double>(now.ns) / kSecondNs - static_cast<double>(assignment->created_s));
 }
 
-ordered_json pod_json(const ClusterStatus& status, const PodLine& pod) {
+ordered_json pod_json(const ClusterView& view, const PodLine& pod, WallTime now) {
   const PodReport& r = pod.sight.report;
   return {{"name", r.name},
           {"state", pod.state},
@@ -46,7 +46,7 @@ ordered_json pod_json(const ClusterStatus& status, const PodLine& pod) {
           {"weight", r.weight},
           {"started", r.started_s},
           {"generation", r.generation},
-          {"generation_lag_s", lag_s(status, pod)},
+          {"generation_lag_s", lag_s(view, pod, now)},
           {"load", pod.load},
           {"cpu", r.cpu},
           {"capacity", r.capacity},
@@ -72,18 +72,30 @@ ordered_json move_json(const Move& move) {
           {"to", move.to}};
 }
 
-ordered_json head_json(const ClusterStatus& status) {
-  const SharderProcess& p = status.process;
-  const Assignment* assignment = status.view.assignment.get();
+ordered_json handoff_json(const Handoff& handoff) {
+  return {{"low", key_text(handoff.low)},
+          {"high", key_text(handoff.high)},
+          {"from", handoff.from_name},
+          {"incarnation", handoff.from_incarnation},
+          {"generation", handoff.generation}};
+}
+
+ordered_json head_json(const ClusterView& view, WallTime now) {
+  const Assignment* assignment = view.assignment.get();
   ordered_json json;
   json["cluster"] = assignment ? assignment->cluster : "";
   json["generation"] = assignment ? assignment->generation : 0;
   json["created"] = assignment ? date_text(assignment->created_s) : "";
   json["created_s"] = assignment ? assignment->created_s : 0;
   json["cause"] = assignment ? assignment->cause : std::vector<std::string>{};
-  json["now"] = static_cast<double>(p.now.ns) / kSecondNs;
-  json["imbalance"] = {{"max_mean", status.view.imbalance.max_mean}, {"p95_mean", status.view.imbalance.p95_mean}};
-  json["load_unit"] = status.view.load_is_cpu ? "cpu" : "samples/s";
+  json["now"] = static_cast<double>(now.ns) / kSecondNs;
+  json["imbalance"] = {{"max_mean", view.imbalance.max_mean}, {"p95_mean", view.imbalance.p95_mean}};
+  json["load_unit"] = view.load_is_cpu ? "cpu" : "samples/s";
+  return json;
+}
+
+void add_sharder(ordered_json& json, const ClusterStatus& status) {
+  const SharderProcess& p = status.process;
   json["sharder"] = {{"version", LIMPET_VERSION},      {"directory", p.directory},
                      {"directory_ok", p.directory_ok}, {"started", p.started.ns / kSecondNs},
                      {"listening_s", p.listening_s},   {"dead_after_s", p.dead_after_s}};
@@ -91,7 +103,19 @@ ordered_json head_json(const ClusterStatus& status) {
   for (const ActiveAlarm& each : status.alarms)
     alarms.push_back({{"name", each.alarm.name}, {"text", each.alarm.text}, {"since", each.since_s}});
   json["notes"] = status.notes;
-  return json;
+}
+
+void add_body(ordered_json& json, const ClusterView& view, WallTime now) {
+  const Assignment* assignment = view.assignment.get();
+  ordered_json& pods = json["pods"] = ordered_json::array();
+  for (const PodLine& pod : view.pods) pods.push_back(pod_json(view, pod, now));
+  // The slices' columns speak of owners by their place in this list.
+  json["owners"] = json["moved"] = json["handoffs"] = ordered_json::array();
+  json["slice_count"] = assignment ? assignment->slices.size() : 0;
+  if (!assignment) return;
+  for (const AssignedPod& pod : assignment->pods) json["owners"].push_back(pod.name);
+  for (const Move& move : assignment->moved) json["moved"].push_back(move_json(move));
+  for (const Handoff& handoff : assignment->handoffs) json["handoffs"].push_back(handoff_json(handoff));
 }
 
 template <class Render>
@@ -154,29 +178,46 @@ GenerationNote note_of(const Assignment& assignment) {
   return note;
 }
 
-std::string cluster_json(const ClusterStatus& status, bool with_slices) {
-  ordered_json json = head_json(status);
-  const Assignment* assignment = status.view.assignment.get();
-  ordered_json& pods = json["pods"] = ordered_json::array();
-  for (const PodLine& pod : status.view.pods) pods.push_back(pod_json(status, pod));
-  // The slices' columns speak of owners by their place in this list.
-  ordered_json& owners = json["owners"] = ordered_json::array();
-  ordered_json& moved = json["moved"] = ordered_json::array();
-  json["slice_count"] = assignment ? assignment->slices.size() : 0;
-  if (assignment) {
-    for (const AssignedPod& pod : assignment->pods) owners.push_back(pod.name);
-    for (const Move& move : assignment->moved) moved.push_back(move_json(move));
-  }
+void PhaseClock::begin(const char* phase) {
+  int64_t at_ns = monotonic_now().ns;
+  if (now_) totals_[now_] += static_cast<double>(at_ns - since_ns_) / kSecondNs;
+  now_ = phase;
+  since_ns_ = at_ns;
+}
+
+namespace {
+
+ordered_json status_json(const ClusterStatus& status) {
+  ordered_json json = head_json(status.view, status.process.now);
+  add_sharder(json, status);
+  add_body(json, status.view, status.process.now);
   ordered_json& generations = json["generations"] = ordered_json::array();
   for (const GenerationNote& note : status.generations) generations.push_back(generation_json(note));
+  return json;
+}
+
+// The library's text with the slices' columns at its end.
+std::string with_slices(const ordered_json& json, const ClusterView& view) {
   std::string out = dump(json);
-  if (!with_slices) return out + "\n";
   out.pop_back();
-  return out + ",\"slices\":" + slices_json(status.view) + "}\n";
+  return out + ",\"slices\":" + slices_json(view) + "}\n";
+}
+
+}  // namespace
+
+std::string cluster_json(const ClusterStatus& status, bool slices) {
+  ordered_json json = status_json(status);
+  return slices ? with_slices(json, status.view) : dump(json) + "\n";
+}
+
+std::string view_json(const ClusterView& view, WallTime now) {
+  ordered_json json = head_json(view, now);
+  add_body(json, view, now);
+  return with_slices(json, view);
 }
 
 std::string sharder_json(const ClusterStatus& status) {
-  ordered_json json = head_json(status);
+  ordered_json json = status_json(status);
   const SharderStats& s = status.stats;
   json["counts"] = {{"steps", s.steps},
                     {"plans", s.plans},

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,20 @@ class Propagation {
   uint64_t count_ = 0;
 };
 
+// How long what takes, over the life of the process. One thread.
+class PhaseClock {
+ public:
+  // What is measured from now on; null: nothing.
+  void begin(const char* phase);
+  // Seconds by phase.
+  const std::map<std::string, double>& totals() const { return totals_; }
+
+ private:
+  std::map<std::string, double> totals_;
+  const char* now_ = nullptr;
+  int64_t since_ns_ = 0;
+};
+
 // Of the process around the state machine.
 struct SharderProcess {
   std::string directory;
@@ -55,6 +70,8 @@ struct SharderProcess {
   uint64_t reports_rejected = 0;
   double step_s = 0, step_max_s = 0;  // CPU for one look: reading, thinking, writing
   uint64_t requests = 0;
+  uint64_t assignment_bytes = 0;  // of the file
+  std::map<std::string, double> phases_s;
 };
 
 struct ClusterStatus {
@@ -69,8 +86,10 @@ struct ClusterStatus {
 
 // /api/cluster. with_slices: the columns of all slices, too, which are most of it.
 std::string cluster_json(const ClusterStatus& status, bool with_slices);
-// /api/status: the same without pods, slices and moves.
+// /api/status: the same without slices, with the sharder's counts.
 std::string sharder_json(const ClusterStatus& status);
+// What the files alone say, for who is no sharder: /api/cluster without sharder, alarms, notes and generations.
+std::string view_json(const ClusterView& view, WallTime now);
 std::string sharder_prometheus(const ClusterStatus& status);
 
 }  // namespace limpet

@@ -8,6 +8,8 @@
 #include <tuple>
 #include <vector>
 
+#include "sharding/key.h"
+
 namespace limpet {
 namespace {
 
@@ -128,12 +130,24 @@ std::string moves_text(const ClusterView& view, int64_t now_s) {
   return table.take() + (more ? "...\n" : "");
 }
 
+// Empty if there are none.
+std::string handoffs_text(const Assignment& assignment) {
+  if (assignment.handoffs.empty()) return "";
+  Table table;
+  table.row({"HANDOFFS", "FROM", "KEYS", "SINCE GENERATION"});
+  for (const Handoff& handoff : assignment.handoffs)
+    table.row({key_text(handoff.low), handoff.from_name,
+               fmt::format("{:.1f} %", key_share(handoff.low, handoff.high) * 100),
+               fmt::format("{}", handoff.generation)});
+  return "\n" + table.take();
+}
+
 }  // namespace
 
 std::string cluster_text(const ClusterView& view, int64_t now_s) {
   std::string out = head_text(view, now_s);
   if (!view.pods.empty()) out += "\n" + pods_text(view);
-  if (view.assignment) out += "\n" + moves_text(view, now_s);
+  if (view.assignment) out += "\n" + moves_text(view, now_s) + handoffs_text(*view.assignment);
   return out;
 }
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <string_view>
 
 #include "io/stderr_log.h"
@@ -49,7 +50,13 @@ ShardService::ShardService(ShardConfig config, int signals, Log& log)
       signals_(signals),
       log_(log),
       directory_(config_.directory),
-      sharder_(config_.sharder),
+      sharder_(config_.sharder,
+               [this](const Assignment& previous, const PlanInput& input, const PlannerConfig& planner) {
+                 Plan made =
+                     plan_observed(previous, input, planner, [this](const char* phase) { clock_.begin(phase); });
+                 clock_.begin("check");
+                 return made;
+               }),
       started_(wall_now()),
       network_(
           {.http = [this](HttpRequest request, HttpReply reply) { take_request(std::move(request), std::move(reply)); },
@@ -104,11 +111,15 @@ void ShardService::look() {
 bool ShardService::look_once() {
   AssignmentRead assignment;
   ReportsRead reports;
-  if (!read(assignment, reports)) return true;
+  clock_.begin("read");
+  bool there = read(assignment, reports);
+  clock_.begin(nullptr);
+  if (!there) return true;
   uint64_t before = sharder_.assignment() ? sharder_.assignment()->generation : 0;
   SharderActions actions = sharder_.step(
       {.assignment = assignment.assignment, .reports = reports.reports, .damaged = !assignment.head_valid}, wall_now(),
       monotonic_now());
+  clock_.begin(nullptr);
   for (const auto& [level, text] : actions.log) log_.write(level, text);
   for (const std::string& pod : actions.remove_reports) {
     log_.info(fmt::format("pod {} has been gone for an hour: its report is removed", pod));
@@ -117,7 +128,9 @@ bool ShardService::look_once() {
   auto now = sharder_.assignment();
   if (now && now->generation != before) note_generation(*now, before == 0);
   note_adoptions(reports.reports);
+  clock_.begin("publish");
   bool done = !actions.publish || publish(actions.publish, actions.publish_until);
+  clock_.begin(nullptr);
   note_alarms();
   return done;
 }
@@ -157,8 +170,8 @@ bool ShardService::publish(const std::shared_ptr<const Assignment>& next, WallTi
     return true;
   }
   if (*swapped == SwapOutcome::kLate) {
-    log_.warning(fmt::format("generation {}: not published, since more than {} s passed meanwhile; planned anew",
-                             next->generation, Sharder::kPublishWithinNs / kSecondNs));
+    log_.warning(fmt::format("generation {}: not published, since too much time passed meanwhile; planned anew",
+                             next->generation));
     sharder_.on_published(PublishOutcome::kLate, now);
     return false;
   }
@@ -295,6 +308,10 @@ SharderProcess ShardService::process() const {
         static_cast<double>(sharder_.liveness().listening_since().ns + config_.sharder.dead_after_ns - now.ns) /
         kSecondNs;
   p.requests = network_.counts().requests;
+  p.phases_s = clock_.totals();
+  std::error_code none;
+  auto bytes = std::filesystem::file_size(config_.directory + "/assignment.json", none);
+  p.assignment_bytes = none ? 0 : bytes;
   return p;
 }
 

@@ -70,6 +70,7 @@ class ShardService {
   Sharder sharder_;
   const WallTime started_;
   SharderProcess process_;
+  PhaseClock clock_;
   int64_t next_look_ns_ = 0;
   std::set<std::string> told_;  // reasons, each logged once
   std::deque<GenerationNote> generations_;

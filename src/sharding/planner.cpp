@@ -26,13 +26,15 @@ constexpr Phase kPhases[] = {{"evacuation", evacuate, false},   {"carousel", hol
 constexpr size_t kDone = std::size(kPhases);
 
 // Runs the phases but those left out. The index of one whose result breaks an invariant, `why` says which; or kDone.
-size_t run_phases(PlanState& state, const std::vector<bool>& left_out, std::string& why) {
+size_t run_phases(PlanState& state, const std::vector<bool>& left_out, const PhaseObserver& begins, std::string& why) {
   bool settled = state.fresh || state.input.now_s - state.previous.created_s >= kFreshAfterS;
   for (size_t i = 0; i < kDone; i++) {
     if (left_out[i] || (kPhases[i].needs_loads && !(settled && state.loads_known))) continue;
+    begins(kPhases[i].name);
     size_t before = state.changes;
     kPhases[i].run(state);
     if (state.changes == before) continue;
+    begins("check");
     std::vector<std::string> broken = check_moves(state.previous, state.next, state.input, state.config);
     if (!broken.empty()) return why = broken.front(), i;
   }
@@ -83,6 +85,11 @@ void name_causes(PlanState& state) {
 }  // namespace
 
 Plan plan(const Assignment& previous, const PlanInput& input, const PlannerConfig& config) {
+  return plan_observed(previous, input, config, [](const char*) {});
+}
+
+Plan plan_observed(const Assignment& previous, const PlanInput& input, const PlannerConfig& config,
+                   const PhaseObserver& begins) {
   Plan result;
   if (input.pods.empty()) return result;
   // A phase that went wrong is taken back by doing the others anew without it: that is rare, and copies of the state to
@@ -91,13 +98,14 @@ Plan plan(const Assignment& previous, const PlanInput& input, const PlannerConfi
   std::vector<std::string> taken_back;
   std::optional<PlanState> state;
   for (size_t wrong = 0; wrong != kDone;) {
+    begins("loads");
     state.emplace(previous, input, config);
     if (state->slices() == 0) {
       divide_first(*state);
       break;
     }
     std::string why;
-    wrong = run_phases(*state, left_out, why);
+    wrong = run_phases(*state, left_out, begins, why);
     if (wrong == kDone) break;
     left_out[wrong] = true;
     taken_back.push_back(fmt::format("{}: taken back, since it breaks {}", kPhases[wrong].name, why));
@@ -105,7 +113,9 @@ Plan plan(const Assignment& previous, const PlanInput& input, const PlannerConfi
   result.notes = std::move(taken_back);
   result.notes.insert(result.notes.end(), state->notes.begin(), state->notes.end());
   if (state->slices() == 0) return result;
+  begins("standbys");
   place_standbys(*state);
+  begins("commit");
   result.frozen = state->frozen;
   if (same_table(previous, state->next) && same_slices(previous, state->next)) return result;
   name_causes(*state);

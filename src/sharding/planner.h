@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -66,5 +67,10 @@ struct Plan {
 // `previous` has generation 0 and no slices if there never was one; the first generation is then max(now_s, 1 + the
 // highest generation in any report). O(slices + pods log pods + moves log pods).
 Plan plan(const Assignment& previous, const PlanInput& input, const PlannerConfig& config);
+
+// The same. `begins` is told each phase's name as it begins, for who wants to know how long they take.
+using PhaseObserver = std::function<void(const char* phase)>;
+Plan plan_observed(const Assignment& previous, const PlanInput& input, const PlannerConfig& config,
+                   const PhaseObserver& begins);
 
 }  // namespace limpet

@@ -22,6 +22,7 @@ std::shared_ptr<Assignment> quarters() {
   a->slices.standby = {1, kNoPod, 0, 0};
   a->slices.since = {7, 7, 7, 7};
   a->slices.cutover_s = {0, 0, 0, 0};
+  a->handoffs = {{.low = 0, .high = uint64_t{1} << 62, .from_name = "b", .from_incarnation = "x", .generation = 7}};
   a->moved = {{.low = 0, .high = uint64_t{1} << 62, .at_s = 990, .cause = MoveCause::kBalance, .from = "b", .to = "a"},
               {.low = uint64_t{1} << 62,
                .high = uint64_t{2} << 62,
@@ -125,7 +126,14 @@ TEST_CASE("the API says all of it, as valid JSON") {
   CHECK(json["generations"][0]["moves"] == 1);
   CHECK(json["pods"][2]["state"] == "dead");
   CHECK(!nlohmann::json::parse(cluster_json(told.status(), false)).contains("slices"));
-  CHECK(nlohmann::json::parse(sharder_json(told.status()))["counts"]["bugs"] == 0);
+  CHECK(json["handoffs"][0]["from"] == "b");
+  auto whole = nlohmann::json::parse(sharder_json(told.status()));
+  CHECK(whole["counts"]["bugs"] == 0);
+  CHECK(whole["pods"] == json["pods"]);
+  CHECK(whole["generations"] == json["generations"]);
+  auto files = nlohmann::json::parse(view_json(told.view, {}));
+  for (const char* same : {"generation", "pods", "slices", "moved", "handoffs"}) CHECK(files[same] == json[same]);
+  CHECK(!files.contains("sharder"));
   told.view = make_view(nullptr, {});
   CHECK(nlohmann::json::parse(cluster_json(told.status(), true))["generation"] == 0);
 }
@@ -133,6 +141,9 @@ TEST_CASE("the API says all of it, as valid JSON") {
 TEST_CASE("metrics: each family has help and type, once, and labels are escaped") {
   Told told;
   told.stats.decisions["odd \"reason\"\\"] = 3;
+  told.stats.standby_moves = 5, told.stats.standby_churn = 0.25;
+  told.process.assignment_bytes = 1234;
+  told.process.phases_s["balance"] = 1.5;
   told.propagation.add(0.4);
   told.propagation.add(2.5);
   told.propagation.add(100);
@@ -142,6 +153,11 @@ TEST_CASE("metrics: each family has help and type, once, and labels are escaped"
   CHECK(has("limpet_sharder_pods{state=\"ready\"} 2"));
   CHECK(has("limpet_sharder_pods{state=\"dead\"} 1"));
   CHECK(has("limpet_sharder_alarm{name=\"frozen\"} 1"));
+  CHECK(has("limpet_sharder_brake_engaged 1"));
+  CHECK(has("limpet_sharder_assignment_bytes 1234"));
+  CHECK(has("limpet_sharder_phase_seconds_total{phase=\"balance\"} 1.5"));
+  CHECK(has("limpet_sharder_moves_total{cause=\"standby\"} 5"));
+  CHECK(has("limpet_sharder_churn_total{cause=\"standby\"} 0.25"));
   CHECK(has("limpet_sharder_decisions_total{reason=\"odd \\\"reason\\\"\\\\\"} 3"));
   CHECK(has("limpet_sharder_propagation_seconds_bucket{le=\"0.5\"} 1"));
   CHECK(has("limpet_sharder_propagation_seconds_bucket{le=\"3\"} 2"));
@@ -158,6 +174,7 @@ TEST_CASE("the terminal's table") {
   CHECK(text.find("2 of 3 pods ready, 4 slices, hottest pod 1.29 of the mean") != text.npos);
   CHECK(text.find("a    ready  ########..  0.75 cpu  50.0 %") != text.npos);
   CHECK(text.find("12 s ago    drain     b   a       1  25.0 %") != text.npos);
+  CHECK(text.find("0000000000000000     b  25.0 %                 7\n") != text.npos);
 }
 
 }  // namespace limpet
