@@ -19,7 +19,7 @@ _limpet() {
     parse) flags="--dialect --precision --default-time" ;;
     replay) flags="--rules --all --stats --dialect" ;;
     shard) flags="--config --assignment.directory --assignment.cluster --listen.http --listen.insecure --dead_after --log_level --planner.tolerance --planner.round --planner.round_budget --planner.hour_budget --planner.cooldown --planner.cutover_delay --planner.hold --planner.carousel --planner.standbys --planner.slices_per_pod --planner.dead_share" ;;
-    status) flags="--assignment.directory --config --watch" ;;
+    status) flags="--assignment.directory --config --json --watch" ;;
     test) flags="--quiet" ;;
   esac
   if [[ $current == -* ]]; then

@@ -34,6 +34,7 @@ for command in drain shard status
 end
 complete -c limpet -n "__fish_seen_subcommand_from drain" -l pod -x -d "Which aggregator"
 complete -c limpet -n "__fish_seen_subcommand_from drain" -l timeout -x -d "How long to wait"
+complete -c limpet -n "__fish_seen_subcommand_from status" -l json -d "As JSON"
 complete -c limpet -n "__fish_seen_subcommand_from status" -l watch -d "Again every 2 s"
 complete -c limpet -n "__fish_seen_subcommand_from shard" -l listen.http -x -d "Status page, API, metrics"
 complete -c limpet -n "__fish_seen_subcommand_from shard" -l listen.insecure -d "Allow other addresses than loopback"

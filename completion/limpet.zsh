@@ -37,7 +37,7 @@ _limpet() {
         '--listen.insecure[allow other addresses than loopback]:bool:(true false)' '--dead_after[silence after which a pod is dead]:time:' \
         '--log_level[level]:word:(error warn info debug)' \
         '--planner.'{tolerance,round,round_budget,hour_budget,cooldown,cutover_delay,hold,carousel,standbys,slices_per_pod,dead_share}'[planner]:value:' ;;
-    status) _arguments '--assignment.directory[directory of the cluster]:directory:_files -/' '--config[configuration file]:file:_files' '--watch[again every 2 s]' ;;
+    status) _arguments '--assignment.directory[directory of the cluster]:directory:_files -/' '--config[configuration file]:file:_files' '--json[as JSON]' '--watch[again every 2 s]' ;;
     test) _arguments '--quiet[failures only]' '*:file:_files' ;;
   esac
 }

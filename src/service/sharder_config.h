@@ -30,7 +30,8 @@ struct LoadedShardConfig {
 std::span<const ConfigKey> shard_config_keys();
 // `file` may have an empty path: no file. Flags win over the file. Every error is reported in one run.
 LoadedShardConfig load_shard_config(const SourceFile& file, const std::vector<Flag>& flags);
-// True if the text is one: has a key that only a sharder's configuration has, or nothing that an aggregator's must have.
+// True if the text is one: has a key that only a sharder's configuration has, or nothing that an aggregator's must
+// have.
 bool looks_like_shard_config(const SourceFile& file);
 
 }  // namespace limpet
