@@ -66,9 +66,10 @@ std::expected<std::string, std::string> write_temporary(const std::string& direc
                                                         bool sync) {
   std::string path = directory + "/" + temporary_name();
   UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644));
-  if (fd.get() < 0) return std::unexpected(error_of(path));
+  // Not of the file: its name is another one each time, and who says an error once would say it for ever.
+  if (fd.get() < 0) return std::unexpected(error_of(directory));
   if (write_all(fd.get(), content) && (!sync || ::fsync(fd.get()) == 0)) return path;
-  std::string error = error_of(path);
+  std::string error = error_of(directory);
   ::unlink(path.c_str());
   return std::unexpected(error);
 }

@@ -220,5 +220,44 @@ class BetweenPlanningAndLinkTest(SleeperCase):
         self.assertEqual([path.name for path in self.directory.rglob(".tmp-*")], [])
 
 
+class LostDirectoryTest(SleeperCase):
+    def test_an_aggregator_goes_on_without_it(self):
+        shard, pods, reader = self.start_with_readers()
+        reader.stop()
+        before = self.aggregator.status()["assignment"]
+        self.assertGreater(before["slices_owned"], 0)
+        lines = b"".join(b"m,g=%d v=1\n" % i for i in range(200))
+
+        def aggregated():
+            """How many of the lines are this pod's, by the ledger."""
+            rule = lambda: self.aggregator.ledger()["rules"]["count"]
+            begin = rule()
+            self.aggregator.write(lines)
+            self.assertTrue(eventually(lambda: rule()["seen"] == begin["seen"] + 200, 10))
+            return rule()["aggregated"] - begin["aggregated"]
+
+        mine = aggregated()
+        self.assertTrue(0 < mine < 200, mine)
+        away = self.scratch / "away"
+        self.directory.rename(away)
+        end = time.monotonic() + 12  # longer than the sharder waits before somebody is dead
+        while time.monotonic() < end:
+            self.assertEqual(aggregated(), mine)
+            self.assertEqual(self.aggregator.request("GET", "/readyz")[0], 200)
+            time.sleep(1)
+        away.rename(self.directory)
+        sequence = lambda: json.loads((self.directory / "reports" / "real.json").read_text())["sequence"]
+        stood = sequence()
+        self.assertTrue(eventually(lambda: sequence() > stood, 10, 0.1), "it reports again")
+        self.assertTrue(eventually(lambda: shard.json()["sharder"]["listening_s"] <= 0, 30, 0.1))
+        self.settle(5)
+        self.assertEqual(shard.counts()["deaths"], 0)
+        self.assertEqual(self.aggregator.status()["assignment"]["slices_owned"], before["slices_owned"])
+        self.assertEqual(aggregated(), mine)
+        said = [text for level, text in self.aggregator.log if str(self.directory) in text]
+        self.assertEqual(len(said), len(set(said)), said)
+        self.assertLessEqual(len(said), 3, said)
+
+
 if __name__ == "__main__":
     unittest.main()
