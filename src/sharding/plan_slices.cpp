@@ -30,9 +30,16 @@ void divide_first(PlanState& state) {
   uint64_t count = ready.size() * uint64_t{std::max(1u, state.config.slices_per_pod_initial)};
   uint64_t width = UINT64_MAX / count + (count & (count - 1) ? 0 : 1);  // powers of two divide evenly
   Slices& s = state.next.slices;
+  // Each pod gets as many as its capacity is of all.
+  double capacity = 0;
+  for (uint32_t pod : ready) capacity += state.pods[pod].capacity;
+  size_t turn = 0;
+  double turn_ends = state.pods[ready[0]].capacity;
   for (uint64_t i = 0; i < count; i++) {
+    double at = (static_cast<double>(i) + 0.5) / static_cast<double>(count) * capacity;
+    while (turn + 1 < ready.size() && at >= turn_ends) turn_ends += state.pods[ready[++turn]].capacity;
     s.low.push_back(i * width);
-    s.owner.push_back(ready[i / std::max(1u, state.config.slices_per_pod_initial)]);
+    s.owner.push_back(ready[turn]);
     s.standby.push_back(kNoPod), s.since.push_back(state.next.generation), s.cutover_s.push_back(0);
   }
   state.load.clear();

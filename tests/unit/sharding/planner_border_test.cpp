@@ -26,6 +26,20 @@ TEST_CASE("without any load a pod that owns nothing is filled all the same, and 
   CHECK(standbys.size() == 4);
 }
 
+TEST_CASE("the first generation gives each pod what its weight and capacity are of all") {
+  PlannedCluster c;
+  c.check_rest = false;
+  c.add_many(4);
+  c.report("agg-001").weight = 2;
+  c.report("agg-002").capacity = 4;
+  c.report("agg-003").weight = 1e-6;
+  c.round();
+  CHECK(c.owned_by("agg-000") == 18);
+  CHECK(c.owned_by("agg-001") == 37);
+  CHECK(c.owned_by("agg-002") == 73);
+  CHECK(c.owned_by("agg-003") == 0);
+}
+
 TEST_CASE("a tiny budget of a round cuts no endless number of slices") {
   PlannedCluster c;
   c.config.round_budget = 1e-6;
