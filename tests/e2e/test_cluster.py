@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 import unittest
+import urllib.request
 
 from limpet_case import LimpetCase, eventually, free_port, now_ns
 from settings import limpet as limpet_path
@@ -54,6 +55,11 @@ class Sharder:
         argv = [limpet_path(), "shard", "--assignment.directory", str(directory), "--listen.http", f"127.0.0.1:{self.port}", *args]
         self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         case.addCleanup(self.stop)
+
+    def listening_s(self):
+        """How much longer it only listens, and moves nothing."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/cluster?slices=0", timeout=10) as answer:
+            return json.load(answer)["sharder"]["listening_s"]
 
     def stop(self):
         if self.process.poll() is None:
@@ -158,7 +164,7 @@ class ClusterTest(LimpetCase):
 
     def test_drained_restarted_added_killed(self):
         # Large rounds in quick succession, so that the pods that come back or are added soon have their share.
-        Sharder(self, self.shared, "--planner.round", "2s", "--planner.round_budget", "0.2", "--planner.hold", "1s", "--planner.cutover_delay", f"{CUTOVER_S}s")
+        sharder = Sharder(self, self.shared, "--planner.round", "2s", "--planner.round_budget", "0.2", "--planner.hold", "1s", "--planner.cutover_delay", f"{CUTOVER_S}s")
         first = [self.pod(f"agg-{i}") for i in range(3)]
         alone = self.limpet(RULES)
         for pod in first:
@@ -170,7 +176,8 @@ class ClusterTest(LimpetCase):
         begun_s = time.time()
         stream.thread.start()
         self.addCleanup(stream.stop)
-        time.sleep(PERIOD_S + GRACE_S)
+        time.sleep(PERIOD_S)
+        self.assertTrue(eventually(lambda: sharder.listening_s() <= 0, 30, 0.1))
 
         # Drained and restarted.
         asked = time.monotonic()
