@@ -90,10 +90,16 @@ void Group::destroy(Pane& pane) {
     if (slot.program->wide() && slot.line + 1 < pane.lines) pane.wide(slot.line + 1).~WideCell();
 }
 
-// A new field came: every pane gets room for it.
+// A new field came: every pane gets room for it. Where there are very many fields, for more of them at once, so that
+// the panes are not copied for each.
 void Group::grow_panes(PanePool& pool) {
+  if (lines_ <= room_) {
+    for (Pane* pane : panes_) construct(*pane, slots_.size() - 1);
+    return;
+  }
+  room_ = lines_ <= PanePool::kPooledLinesMax ? lines_ : lines_ + lines_ / 4;
   for (Pane*& pane : panes_) {
-    Pane* larger = pool.take(lines_);
+    Pane* larger = pool.take(room_);
     larger->number = pane->number, larger->contributor = pane->contributor, larger->version = pane->version;
     larger->heap_bytes = pane->heap_bytes;
     for (size_t i = 0; i + 1 < slots_.size(); i++) {
@@ -120,7 +126,7 @@ Pane* Group::find_cold_pane(int64_t number) {
 }
 
 Pane* Group::add_pane(int64_t number, PanePool& pool) {
-  Pane* pane = pool.take(lines_);
+  Pane* pane = pool.take(room_);
   pane->number = number;
   construct(*pane, 0);
   auto at =

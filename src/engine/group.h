@@ -101,7 +101,7 @@ class Group {
   const std::string& prefix() const { return prefix_; }
   std::string prefix_with(std::string_view le, std::string_view incomplete) const;
   // Constant time. Exact, but for what the wide cells hold beside the panes: that is as of the last count_heap().
-  size_t state_bytes() const { return bytes() + panes_.size() * (size_t{lines_} + 1) * sizeof(Pane) + heap_bytes_; }
+  size_t state_bytes() const { return bytes() + panes_.size() * (size_t{room_} + 1) * sizeof(Pane) + heap_bytes_; }
   bool wide() const { return wide_; }  // some cells hold memory beside the panes
   void count_heap();
   size_t walk_state_bytes() const;  // the same, counted anew
@@ -121,7 +121,8 @@ class Group {
   std::vector<uint16_t> near_;  // id -> slot, for small ids
   std::vector<Slot> slots_;
   std::vector<uint16_t> by_name_;
-  uint32_t lines_ = 0;  // of every pane
+  uint32_t lines_ = 0;  // used of every pane
+  uint32_t room_ = 0;   // of every pane
   bool wide_ = false;
   uint64_t heap_bytes_ = 0;  // of the panes
   std::unordered_map<uint32_t, uint16_t> far_;

@@ -41,9 +41,10 @@ class PanePool {
   void give_back(Pane* pane);
   size_t bytes() const { return bytes_; }  // taken from the system, used or not
 
+  static constexpr uint32_t kPooledLinesMax = 64;  // larger blocks come one by one
+
  private:
   static constexpr size_t kChunkBytes = 256 * 1024;
-  static constexpr uint32_t kPooledLinesMax = 64;  // larger blocks come one by one
 
   void refill(uint32_t lines);
 
