@@ -172,7 +172,10 @@ std::expected<SwapOutcome, std::string> AssignmentDirectory::compare_and_swap(co
   if (!before && errno == ENOENT && ::mkdir(directory.c_str(), 0755) == 0) before = generations_in(directory);
   if (!before) return std::unexpected(error_of(directory));
   if (!before->empty() && before->back() >= next.generation) return SwapOutcome::kLost;
-  auto temporary = write_temporary(directory, encode(next), true);
+  std::string text = encode(next);
+  if (text.size() > kAssignmentBytesMax)
+    return std::unexpected(fmt::format("{}: it would have {} bytes, more than readers take", file, text.size()));
+  auto temporary = write_temporary(directory, text, true);
   if (!temporary) return std::unexpected(temporary.error());
   if (wall_now() > until) return ::unlink(temporary->c_str()), SwapOutcome::kLate;
   bool linked = link(temporary->c_str(), file.c_str()) == 0;

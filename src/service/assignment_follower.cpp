@@ -35,7 +35,8 @@ struct AssignmentFollower::Impl {
   const MonoTime began;
   std::optional<PodLock> lock;
   uint64_t generation = 0;
-  std::set<std::string> told;  // errors, each logged once
+  std::string read_error;      // of the last look at the directory
+  std::set<std::string> told;  // other errors, each logged once
   std::atomic<bool> stopping{false};
   Wake wake;
   std::thread thread;
@@ -61,7 +62,9 @@ struct AssignmentFollower::Impl {
 
   bool read_assignment(AssignmentNews& next) {
     AssignmentRead read = directory.read();
-    if (!read.error.empty()) tell_once(read.error);
+    if (read.error != read_error && !read.error.empty()) log.error(read.error);
+    if (read.error.empty() && !read_error.empty()) log.info(directory.path() + " can be read again");
+    read_error = read.error;
     for (const std::string& reason : read.rejected)
       if (told.insert(reason).second) {
         log.error(reason + (generation ? fmt::format(": generation {} stays in force", generation) : ""));

@@ -43,9 +43,11 @@ void hold_idle_pods(PlanState& state) {
   if (!state.config.carousel) return;
   int64_t hold = hold_s(state);
   if (!is_rolling(state, hold)) return;
+  bool any = false;
   for (size_t i = 0; i < state.pods.size(); i++)
-    state.pods[i].held =
+    any |= state.pods[i].held =
         state.pods[i].ready && state.pods[i].slices.empty() && state.next.pods[i].since_s > state.input.now_s - hold;
+  if (any) state.notes.push_back("fill: an idle pod is kept for the next one that goes");
 }
 
 }  // namespace limpet

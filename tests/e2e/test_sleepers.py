@@ -256,7 +256,15 @@ class LostDirectoryTest(SleeperCase):
         self.assertEqual(aggregated(), mine)
         said = [text for level, text in self.aggregator.log if str(self.directory) in text]
         self.assertEqual(len(said), len(set(said)), said)
-        self.assertLessEqual(len(said), 3, said)
+        self.assertLessEqual(len(said), 4, said)
+        self.assertIn(f"{self.directory} can be read again", said)
+
+        # Lost once more, it says so once more.
+        lost = lambda: sum(text == f"{self.directory}: No such file or directory" for _, text in self.aggregator.log)
+        self.assertEqual(lost(), 1, said)
+        self.directory.rename(away)
+        self.assertTrue(eventually(lambda: lost() == 2, 10), self.aggregator.log)
+        away.rename(self.directory)
 
 
 if __name__ == "__main__":

@@ -106,6 +106,21 @@ TEST_CASE("a rolling restart with surge moves each key once") {
   }
 }
 
+TEST_CASE("a pod that is kept empty for the next one that goes is no mystery") {
+  PlannedCluster c = cluster_of(5, true);
+  c.report("agg-001").state = PodState::kDraining;
+  c.change();
+  c.die("agg-001");
+  c.change(10);
+  c.restart("agg-001");
+  c.round();
+  CHECK(c.owned_by("agg-001") == 0);
+  CHECK(c.last.notes == std::vector<std::string>{"fill: an idle pod is kept for the next one that goes"});
+  c.rounds(20);
+  CHECK(c.owned_by("agg-001") > 0);
+  CHECK(c.last.notes.empty());
+}
+
 TEST_CASE("pods that restart without a word within the dead-after time keep their slices") {
   PlannedCluster c = cluster_of(10, true);
   Slices before = c.now.slices;
