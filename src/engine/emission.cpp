@@ -240,7 +240,7 @@ size_t Engine::Impl::scan_some(RuleEpoch& epoch, size_t lines_max) {
     // The last group takes the place of one that goes. It may have been looked at before, so this place does not count
     // as done.
     forget_writer(group);
-    if (options.clock == ClockSource::kData && !epoch.preview()) gone_groups.insert(group.hash);
+    if (tallies() && !epoch.preview()) group_tally.gone(tally_key(group));
     epoch.state_bytes -= group.accounted_bytes;
     epoch.groups[epoch.scan_at] = epoch.groups.back();
     epoch.groups.pop_back();

@@ -39,20 +39,36 @@ Engine::Impl::~Impl() {
 EngineGauges Engine::Impl::gauges() const {
   EngineGauges g;
   g.series = series.size();
-  g.series_ever = series.size() + gone_series.size();
-  g.groups_ever = gone_groups.size();
   g.state_bytes = series.bytes() + pool.bytes();
   for (const auto& state : states) g.counters += state->counters.size();
   for (const RuleEpoch* epoch : epochs) {
     g.groups += epoch->active_groups;
     g.groups_held += epoch->groups.size();
-    if (!epoch->preview()) g.groups_ever += epoch->groups.size();
     if (epoch->freezes.empty()) continue;
     g.frozen_groups += epoch->scan_left;
     g.emission_lag_ns = std::max(g.emission_lag_ns, clock_ns - epoch->freezes.front().due_ns);
   }
   return g;
 }
+
+SeenEver Engine::Impl::seen_ever() {
+  SeenEver seen;
+  seen.exact = series_tally.exact() && group_tally.exact();
+  seen.series = series_tally.count(series.size(),
+                                   [&](auto count) { series.for_each([&](const Series& each) { count(each.hash); }); });
+  uint64_t groups = 0;
+  for (const RuleEpoch* epoch : epochs)
+    if (!epoch->preview()) groups += epoch->groups.size();
+  seen.groups = group_tally.count(groups, [&](auto count) {
+    for (const RuleEpoch* epoch : epochs)
+      for (const Group* group : epoch->groups)
+        if (!epoch->preview()) count(tally_key(*group));
+  });
+  return seen;
+}
+
+// Rules may write the same series.
+uint64_t Engine::Impl::tally_key(const Group& group) { return hash64(group.epoch.state.name, group.hash); }
 
 void Engine::Impl::note_incomplete(RuleEpoch& epoch) {
   if (epoch.state.incomplete_logged) return;
@@ -127,6 +143,7 @@ std::string& Engine::written_back() { return impl_->written_back; }
 const Ledger& Engine::ledger() { return impl_->refreshed_ledger(); }
 std::map<std::string, StateCount> Engine::walk_state() const { return impl_->walk_state(); }
 EngineGauges Engine::gauges() const { return impl_->gauges(); }
+SeenEver Engine::seen_ever() { return impl_->seen_ever(); }
 const RuleSet& Engine::rules() const { return *impl_->rules; }
 
 std::optional<WallTime> Engine::clock() const {

@@ -80,12 +80,17 @@ struct EngineGauges {
   uint64_t series = 0;
   uint64_t groups = 0;
   uint64_t groups_held = 0;     // with those that have no samples just now
-  uint64_t series_ever = 0;     // kData: with those that were forgotten since
-  uint64_t groups_ever = 0;     // kData: likewise, without those of rules in preview
   uint64_t counters = 0;        // series whose last value is kept, of all rules
   uint64_t state_bytes = 0;     // an estimate of all memory held for series and groups
   uint64_t frozen_groups = 0;   // at most this many groups still wait to be rendered
   int64_t emission_lag_ns = 0;  // how long the oldest frozen window that is not written out has been due
+};
+
+// All different ones there have been, those that are freed included.
+struct SeenEver {
+  uint64_t series = 0;
+  uint64_t groups = 0;  // output series, summed over the rules, without those in preview
+  bool exact = true;    // false: one of the two is an estimate within 2 % or so, as more than 100 000 are freed
 };
 
 struct SliceWork {
@@ -157,6 +162,7 @@ class Engine {
   // What ledger() says of groups and bytes, by a walk over everything: for tests.
   std::map<std::string, StateCount> walk_state() const;
   EngineGauges gauges() const;
+  SeenEver seen_ever();  // kData only; may walk over all series and groups
   const RuleSet& rules() const;
   // The clock by which windows close: the caller's, or the data's. None before the first line (kData).
   std::optional<WallTime> clock() const;

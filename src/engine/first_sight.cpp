@@ -65,7 +65,7 @@ Series* Engine::Impl::see(const HeadHash* raw, const Head& head, std::string_vie
   if (!found) {
     found = series.add(by_identity);
     found->hash = hash64(identity);
-    if (!gone_series.empty()) gone_series.erase(found->hash);
+    if (tallies()) series_tally.back(found->hash);
     found->decision = &undecided;
   }
   if (raw && raw_bytes != usual && !series.find(*raw)) series.link(*raw, found);
@@ -77,7 +77,7 @@ Series* Engine::Impl::see(const HeadHash* raw, const Head& head, std::string_vie
 Series* Engine::Impl::see_uncached(const Head& head, uint64_t hash) {
   release(uncached);
   uncached.hash = hash;
-  if (options.clock == ClockSource::kData) gone_series.insert(hash);
+  if (tallies()) series_tally.gone(hash);
   decide(uncached, head);
   return &uncached;
 }
@@ -140,7 +140,7 @@ Group& Engine::Impl::group_for(RuleEpoch& epoch, FieldSpace& space, const std::v
   auto it = epoch.by_prefix.find(group->prefix());
   if (it != epoch.by_prefix.end()) return *it->second;
   group->hash = hash64(group->prefix());
-  if (!gone_groups.empty()) gone_groups.erase(group->hash);
+  if (tallies()) group_tally.back(tally_key(*group));
   group->written = epoch.freeze_number;
   Group& made = *group;
   epoch.groups.push_back(&made);
@@ -226,7 +226,7 @@ void Engine::Impl::sweep(size_t counters_max) {
       [&](const Series& s) { return now_s > s.last_seen_s + kIdleS; },
       [&](Series& s) {
         release(s);
-        if (options.clock == ClockSource::kData) gone_series.insert(s.hash);
+        if (tallies()) series_tally.gone(s.hash);
       });
   if (++sweeps % kSweepShare != 0 && !all) return;
   for (auto& state : states) state->begin_sweep();

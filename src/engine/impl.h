@@ -9,7 +9,6 @@
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
-#include <boost/unordered/unordered_flat_set.hpp>
 #include <map>
 #include <memory>
 #include <string>
@@ -22,6 +21,7 @@
 #include "engine/engine.h"
 #include "engine/rule_state.h"
 #include "engine/series.h"
+#include "engine/tally.h"
 #include "lineproto/fields.h"
 
 namespace limpet {
@@ -175,6 +175,9 @@ struct Engine::Impl {
   std::map<std::string, StateCount> walk_state() const;
 
   EngineGauges gauges() const;
+  SeenEver seen_ever();
+  bool tallies() const { return options.clock == ClockSource::kData; }
+  static uint64_t tally_key(const Group& group);
 
   EngineOptions options;
   Log& log;
@@ -199,9 +202,8 @@ struct Engine::Impl {
   std::vector<RuleEpoch*> epochs;  // all, in order of rules, older definitions first
 
   SeriesTable series;
-  Series uncached;  // the last one that found no place in the table
-  // Of the data's clock (replay): series and groups that are gone, by hash, to say in the end how many there were.
-  boost::unordered_flat_set<uint64_t> gone_series, gone_groups;
+  Series uncached;                  // the last one that found no place in the table
+  Tally series_tally, group_tally;  // only by the data's clock: of a replay the summary says how many there were
   std::unordered_map<std::string, std::unique_ptr<Decision>> decisions;
   Decision undecided;
   PanePool pool;

@@ -82,6 +82,7 @@ std::expected<void, std::string> Replay::run(std::vector<InputFile> files) {
   else
     merge(inputs);
   note_size();
+  summary_.seen = engine_.seen_ever();
   engine_.stop(StopMode::kAll, WallTime{});
   while (engine_.emission_pending()) {
     engine_.emit(100'000);
@@ -244,8 +245,6 @@ void Replay::flush(bool all) {
 
 void Replay::note_size() {
   EngineGauges gauges = engine_.gauges();
-  summary_.series = gauges.series_ever;
-  summary_.groups = gauges.groups_ever;
   memory_.note(gauges.series + gauges.groups_held + gauges.counters);
 }
 

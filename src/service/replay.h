@@ -32,8 +32,7 @@ struct ClockJump {
 struct ReplaySummary {
   uint64_t bytes_in = 0;   // after inflating
   uint64_t bytes_out = 0;  // results, with `all` written-back lines too
-  uint64_t series = 0;     // different ones in all of the input
-  uint64_t groups = 0;     // output series, summed over the rules
+  SeenEver seen;           // in all of the input
   double seconds = 0;      // from the first byte read to the last result rendered, without the time the output took
   Ledger ledger;
   std::vector<ClockJump> jumps;  // the first few
@@ -42,7 +41,8 @@ struct ReplaySummary {
 
   uint64_t samples() const;
   uint64_t results() const;
-  // {"lines":N,"bytes":N,"series":N,"samples":N,"results":N,"seconds":X,"ledger":{...}}
+  // {"lines":N,"bytes":N,"series":N,"samples":N,"results":N,"seconds":X,"ledger":{...}}; "series_estimated":true behind
+  // "series" where that is an estimate.
   std::string to_json() const;
   // Several lines for a person.
   std::string to_text() const;

@@ -49,16 +49,18 @@ uint64_t ReplaySummary::results() const {
 
 std::string ReplaySummary::to_json() const {
   return fmt::format(
-      "{{\"lines\":{},\"bytes\":{},\"series\":{},\"samples\":{},\"results\":{},\"seconds\":{:.6f},\"ledger\":{}}}\n",
-      ledger.lines.read, bytes_in, series, samples(), results(), seconds, ledger.to_json());
+      "{{\"lines\":{},\"bytes\":{},\"series\":{},{}\"samples\":{},\"results\":{},\"seconds\":{:.6f},\"ledger\":{}}}\n",
+      ledger.lines.read, bytes_in, seen.series, seen.exact ? "" : "\"series_estimated\":true,", samples(), results(),
+      seconds, ledger.to_json());
 }
 
 std::string ReplaySummary::to_text() const {
   const LineLedger& lines = ledger.lines;
+  const std::string about = seen.exact ? "" : "about ";
   std::string out = fmt::format("{:>12} {:>20} {:>20}\n", "", "in", "out");
   out += fmt::format("{:>12} {:>20} {:>20}\n", "lines", grouped(lines.read), grouped(results()));
   out += fmt::format("{:>12} {:>20} {:>20}\n", "bytes", grouped(bytes_in), grouped(bytes_out));
-  out += fmt::format("{:>12} {:>20} {:>20}\n", "series", grouped(series), grouped(groups));
+  out += fmt::format("{:>12} {:>20} {:>20}\n", "series", about + grouped(seen.series), about + grouped(seen.groups));
   out += fmt::format("{} samples; {:.3g} lines in for one result; {} lines written back, {} dropped by rules, {} bad\n",
                      grouped(samples()), ratio(lines.read, results()), grouped(lines.written_back),
                      grouped(lines.original_dropped), grouped(lines.bad_total()));

@@ -203,8 +203,23 @@ TEST_CASE("the summary counts all series, those that were idle and forgotten too
   for (int i = 0; i < 3000; i++) text += line(i / 10, i, i * 10);  // each for 100 s, all for hours
   text += line(0, 1, 30'000);                                      // and one comes back
   Run run = replay({files.put("a", text)});
-  CHECK(run.summary.series == 300);
-  CHECK(run.summary.groups == 1);
+  CHECK(run.summary.seen.series == 300);
+  CHECK(run.summary.seen.groups == 1);
+}
+
+TEST_CASE("so many forgotten series that the summary estimates them, and says so") {
+  Files files;
+  std::string text;
+  for (int i = 0; i < 150'000; i++) text += line(i, i, i);
+  Run run = replay({files.put("a", text)});
+  CHECK(!run.summary.seen.exact);
+  CHECK(run.summary.seen.series > 142'000);
+  CHECK(run.summary.seen.series < 158'000);
+  CHECK(run.summary.to_json().find(",\"series_estimated\":true,") != std::string::npos);
+  CHECK(run.summary.to_text().find("about ") != std::string::npos);
+  Run few = replay({files.put("b", line(1, 1, 1))});
+  CHECK(few.summary.to_json().find("estimated") == std::string::npos);
+  CHECK(few.summary.to_text().find("about ") == std::string::npos);
 }
 
 TEST_CASE("nothing in, nothing out") {
