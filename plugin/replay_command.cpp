@@ -114,7 +114,11 @@ void add_replay_command(CLI::App& app, int& exit_code) {
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command->add_flag("--all", arguments->all, "Print the lines that are written back, too, in the order of things");
-  command->add_option("--stats", arguments->stats, "Write the summary's numbers and the ledger there, as JSON")
+  command
+      ->add_option(
+          "--stats", arguments->stats,
+          "Write the summary's numbers and the ledger there, as JSON; \"series_estimated\" where more than 100 000 "
+          "series were freed and \"series\" is an estimate")
       ->type_name("FILE");
   command->add_option("--dialect", arguments->dialect, "What is a valid line: telegraf or strict")
       ->check(CLI::IsMember({"telegraf", "strict"}))

@@ -23,6 +23,13 @@ struct MonoTime {
   auto operator<=>(const MonoTime&) const = default;
 };
 
+// Unix seconds as nanoseconds; those after the year 2262, which no int64_t holds, as the last there is but one (the
+// last often stands for "never").
+constexpr int64_t nanoseconds_of(int64_t seconds) {
+  constexpr int64_t kMax = INT64_MAX - 1;
+  return seconds > kMax / kSecondNs ? kMax : seconds * kSecondNs;
+}
+
 // a / b rounded towards minus infinity. REQUIRES: b > 0.
 constexpr int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
 

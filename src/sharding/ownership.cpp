@@ -12,7 +12,7 @@ namespace {
 constexpr int64_t kMovesKeptNs = 24 * kHourNs;
 
 // Cutover 0: nobody had it before.
-int64_t cutover_ns(int64_t cutover_s) { return cutover_s == 0 ? Interval::kBegin : cutover_s * kSecondNs; }
+int64_t cutover_ns(int64_t cutover_s) { return cutover_s == 0 ? Interval::kBegin : nanoseconds_of(cutover_s); }
 int64_t cutover_ns(const Move& move) { return cutover_ns(move.cutover_s); }
 
 uint64_t identity(const Move& move) {
@@ -35,6 +35,11 @@ std::vector<uint64_t> borders_of(const std::vector<uint64_t>& low, const std::ve
   return all;
 }
 
+bool is_old(int64_t cutover_s, WallTime now) { return now.ns - nanoseconds_of(cutover_s) > kMovesKeptNs; }
+
+// It does not say between whom; "nobody" gives only in a first generation, and never takes.
+bool is_nameless(const Move& move) { return move.from.empty() && move.to.empty(); }
+
 // Whether [low, high) of the move holds the key.
 bool covers(const Move& move, uint64_t key) { return key >= move.low && (move.high == 0 || key < move.high); }
 
@@ -42,10 +47,23 @@ bool covers(const Move& move, uint64_t key) { return key >= move.low && (move.hi
 
 const Tenure Ownership::nothing_;
 
-const Interval* Tenure::interval_of(int64_t begin_ns, int64_t end_ns) const {
+namespace {
+
+// Before the first file: all the key space is nobody's.
+const Assignment kNothing = [] {
+  Assignment a;
+  a.pods = {AssignedPod{}};
+  a.slices = {.low = {0}, .owner = {0}, .standby = {kNoPod}, .since = {0}, .cutover_s = {0}};
+  return a;
+}();
+const std::string kSomebody = "?";  // no pod's name
+
+}  // namespace
+
+const Interval* Tenure::interval_of(int64_t begin_ns, int64_t due_ns) const {
   // The latest: where a pod came back before a window it had begun was over, the window is of the earlier time only.
   for (auto it = intervals_.rbegin(); it != intervals_.rend(); ++it)
-    if (it->owns_window(begin_ns, end_ns)) return &*it;
+    if (it->owns_window(begin_ns, due_ns)) return &*it;
   return nullptr;
 }
 
@@ -62,29 +80,83 @@ bool OwnershipTracker::matters(const Move& move) const {
          });
 }
 
-void OwnershipTracker::remember_moves(const Assignment& assignment, WallTime now) {
-  auto old = [&](const Move& m) { return now.ns - m.cutover_s * kSecondNs > kMovesKeptNs; };
+// Returns those that are news.
+std::vector<Move> OwnershipTracker::remember_moves(const Assignment& assignment, WallTime now) {
+  auto old = [&](const Move& m) { return is_old(m.cutover_s, now); };
   if (std::any_of(moves_.begin(), moves_.end(), old)) {
     std::erase_if(moves_, old);
-    for (auto& [pod, estates] : estates_)
-      std::erase_if(estates, [&](const Estate& e) { return now.ns - e.at_s * kSecondNs > kMovesKeptNs; });
+    for (auto& [pod, estates] : estates_) std::erase_if(estates, [&](const Estate& e) { return is_old(e.at_s, now); });
     std::erase_if(estates_, [](const auto& entry) { return entry.second.empty(); });
     known_.clear();
     for (const Move& move : moves_) known_.insert(identity(move));
   }
-  bool news = false;
+  std::vector<Move> news;
   // The latest first: a death comes after what it ended.
   for (auto it = assignment.moved.rbegin(); it != assignment.moved.rend(); ++it) {
     if (!matters(*it) || old(*it) || !known_.insert(identity(*it)).second) continue;
     if (it->cause == MoveCause::kDeath && it->from != pod_ && !it->from.empty())
       estates_[it->from].push_back({it->low, it->high, it->at_s});
     moves_.push_back(*it);
-    news = true;
+    news.push_back(*it);
   }
-  if (!news) return;
+  if (!news.empty()) sort_moves();
+  return news;
+}
+
+void OwnershipTracker::sort_moves() {
   std::stable_sort(moves_.begin(), moves_.end(), [](const Move& a, const Move& b) {
     return a.cutover_s != b.cutover_s ? a.cutover_s < b.cutover_s : a.at_s < b.at_s;
   });
+}
+
+// Of an entry in `moved` that does not say between whom, if it covers the key and was not there before; the last one.
+MoveCause OwnershipTracker::cause_of_change(const Assignment& assignment, uint64_t key) const {
+  for (auto it = assignment.moved.rbegin(); it != assignment.moved.rend(); ++it) {
+    if (!is_nameless(*it) || !covers(*it, key)) continue;
+    if (!last_assignment_) return it->cause;
+    const auto& before = last_assignment_->moved;
+    if (std::find(before.begin(), before.end(), *it) == before.end()) return it->cause;
+  }
+  return MoveCause::kBalance;
+}
+
+// What this pod got or lost since the last file, by the owners in both, where none of the moves that are news tells of
+// it. A file of Limpet leaves nothing to conclude.
+void OwnershipTracker::conclude_moves(const Assignment& assignment, std::vector<Move> news, WallTime now) {
+  const Assignment& last = last_assignment_ ? *last_assignment_ : kNothing;
+  const Slices &before = last.slices, &after = assignment.slices;
+  int64_t me_before = last.find_pod(pod_), me = assignment.find_pod(pod_);
+  bool dead = me != kNoPod && assignment.pods[static_cast<size_t>(me)].state == PodState::kDead;
+  std::erase_if(news, [&](const Move& move) { return move.from != pod_ && move.to != pod_; });
+  std::sort(news.begin(), news.end(), [](const Move& a, const Move& b) { return a.low < b.low; });
+  auto next_news = news.begin();
+  std::vector<const Move*> active;
+  std::vector<Move> concluded;
+  for (size_t i = 0, j = 0; i < before.size() && j < after.size();) {
+    uint64_t low = std::max(before.low[i], after.low[j]);
+    uint64_t high = std::min(before.high(i) - 1, after.high(j) - 1) + 1;  // 0, the end of the space, is above all
+    const std::string& from = last.pods[before.owner[i]].name;
+    bool had = before.owner[i] == me_before, has = after.owner[j] == me;
+    int64_t cutover_s = after.cutover_s[j], former_cutover_s = before.cutover_s[i];
+    if (before.high(i) == high) i++;
+    if (after.high(j) == high) j++;
+    if (had == has || is_old(cutover_s, now)) continue;
+    std::erase_if(active, [&](const Move* move) { return !covers(*move, low); });
+    for (; next_news != news.end() && next_news->low <= low; ++next_news)
+      if (covers(*next_news, low)) active.push_back(&*next_news);
+    if (std::any_of(active.begin(), active.end(), [&](const Move* m) { return had ? m->from == pod_ : m->to == pod_; }))
+      continue;
+    MoveCause cause = had && dead ? MoveCause::kDeath : cause_of_change(assignment, low);
+    const std::string& to = has ? pod_ : kSomebody;
+    // Windows before that were not the dead pod's either.
+    if (has && cause == MoveCause::kDeath && !from.empty() && !is_old(former_cutover_s, now))
+      concluded.push_back({low, high, former_cutover_s, former_cutover_s, MoveCause::kBalance, {}, from});
+    concluded.push_back({low, high, assignment.created_s, cutover_s, cause, from, to});
+  }
+  if (concluded.empty()) return;
+  for (Move& move : concluded)
+    if (known_.insert(identity(move)).second) moves_.push_back(std::move(move));
+  sort_moves();
 }
 
 // Since when this process has had what it has: since it first saw this interval.
@@ -140,8 +212,9 @@ Tenure OwnershipTracker::tenure_of(const std::vector<const Move*>& moves, bool o
   return Tenure(std::move(intervals));
 }
 
-std::shared_ptr<const Ownership> OwnershipTracker::adopt(const Assignment& assignment, WallTime now) {
-  remember_moves(assignment, now);
+std::shared_ptr<const Ownership> OwnershipTracker::adopt(std::shared_ptr<const Assignment> adopted, WallTime now) {
+  const Assignment& assignment = *adopted;
+  conclude_moves(assignment, remember_moves(assignment, now), now);
   auto next = std::make_shared<Ownership>();
   const Slices& slices = assignment.slices;
   int32_t me = assignment.find_pod(pod_);
@@ -182,6 +255,7 @@ std::shared_ptr<const Ownership> OwnershipTracker::adopt(const Assignment& assig
   }
   next->index_ = SliceIndex(next->low_);
   last_ = next;
+  last_assignment_ = std::move(adopted);
   return next;
 }
 

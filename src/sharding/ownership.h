@@ -3,7 +3,8 @@
 // with the windows that began before the cutover, and the new one has those that begin at or after it.
 //
 // OwnershipTracker turns one adopted assignment after another into Ownerships. It compares what the file says with what
-// it knows: generations may be missed, since the file names the moves of the last hour.
+// it knows: generations may be missed, since the file names the moves of the last hour. Of a file that does not say
+// between whom something moved, or does not mention a move, it concludes that from the one before.
 #pragma once
 
 #include <cstdint>
@@ -28,14 +29,14 @@ struct Interval {
   int64_t from_ns = kBegin;   // cutover by which it came; kBegin: nobody had it before
   int64_t to_ns = kEnd;       // cutover by which it went; kEnd: it is still this pod's
   int64_t since_ns = kBegin;  // when this process adopted it: of windows that began before it has a part at most
-  // The former owner died: its windows in progress at `from_ns` are emitted by this pod, with what it has of them;
-  // those that began at or after `inherited_ns` were its.
+  // The former owner died: its windows that were not due at `from_ns` are emitted by this pod, with what it has of
+  // them; those that began at or after `inherited_ns` were its.
   bool after_death = false;
   int64_t inherited_ns = kBegin;
 
-  // REQUIRES: begin_ns < end_ns.
-  bool owns_window(int64_t begin_ns, int64_t end_ns) const {
-    return begin_ns < to_ns && (after_death ? end_ns > from_ns && begin_ns >= inherited_ns : begin_ns >= from_ns);
+  // due_ns: when it is emitted, its end and the grace. REQUIRES: begin_ns < due_ns.
+  bool owns_window(int64_t begin_ns, int64_t due_ns) const {
+    return begin_ns < to_ns && (after_death ? due_ns > from_ns && begin_ns >= inherited_ns : begin_ns >= from_ns);
   }
   // A line of that time is this pod's to write back.
   bool owns_line(int64_t time_ns) const { return time_ns < to_ns && time_ns >= (after_death ? inherited_ns : from_ns); }
@@ -51,10 +52,10 @@ class Tenure {
   bool empty() const { return intervals_.empty(); }
   // Owns it now, as far as is known.
   bool current() const { return !empty() && intervals_.back().to_ns == Interval::kEnd; }
-  bool owns_window(int64_t begin_ns, int64_t end_ns) const { return interval_of(begin_ns, end_ns) != nullptr; }
+  bool owns_window(int64_t begin_ns, int64_t due_ns) const { return interval_of(begin_ns, due_ns) != nullptr; }
   bool owns_line(int64_t time_ns) const;
   // The interval to which a window belongs, or null.
-  const Interval* interval_of(int64_t begin_ns, int64_t end_ns) const;
+  const Interval* interval_of(int64_t begin_ns, int64_t due_ns) const;
   const std::vector<Interval>& intervals() const { return intervals_; }
   bool operator==(const Tenure&) const = default;
 
@@ -102,18 +103,23 @@ class OwnershipTracker {
   explicit OwnershipTracker(std::string pod) : pod_(std::move(pod)) {}
 
   // `now`: since when this process aggregates what it just got. O((slices + moves) log).
-  // REQUIRES: check_structure(assignment) is empty; the generation is above that of the last call.
-  std::shared_ptr<const Ownership> adopt(const Assignment& assignment, WallTime now);
+  // REQUIRES: check_structure(*assignment) is empty; the generation is above that of the last call.
+  std::shared_ptr<const Ownership> adopt(std::shared_ptr<const Assignment> assignment, WallTime now);
+  std::shared_ptr<const Ownership> adopt(const Assignment& assignment, WallTime now) {
+    return adopt(std::make_shared<const Assignment>(assignment), now);
+  }
 
  private:
-  struct Range;
-  void remember_moves(const Assignment& assignment, WallTime now);
+  std::vector<Move> remember_moves(const Assignment& assignment, WallTime now);
+  void conclude_moves(const Assignment& assignment, std::vector<Move> news, WallTime now);
+  MoveCause cause_of_change(const Assignment& assignment, uint64_t key) const;
+  void sort_moves();
   Tenure tenure_of(const std::vector<const Move*>& moves, bool owned_now, int64_t cutover_ns, uint64_t low,
                    WallTime now) const;
   int64_t since_of(uint64_t low, int64_t from_ns, bool after_death, WallTime now) const;
 
-  const std::string pod_;
   bool matters(const Move& move) const;
+  const std::string pod_;
 
   // What a dead pod left to this one, or to one that died later and left it to this one.
   struct Estate {
@@ -125,6 +131,7 @@ class OwnershipTracker {
   std::vector<Move>
       moves_;  // to or from this pod, and how its dead pods came to what they left it, by cutover; those of a day
   std::shared_ptr<const Ownership> last_;
+  std::shared_ptr<const Assignment> last_assignment_;
 };
 
 }  // namespace limpet

@@ -368,7 +368,7 @@ void World::look(Pod& pod) {
   if (!read || read->generation == have || (read->generation < have && options_.bug != Bug::kReaderGoesBack)) return;
   if (read->generation < have) fail("I3: a pod went back to an older generation");
   for (const std::string& broken : check_structure(*read)) return fail("a pod read what is not sound: " + broken);
-  pod.ownership = pod.tracker->adopt(*read, have == 0 ? pod.started : wall());
+  pod.ownership = pod.tracker->adopt(read, have == 0 ? pod.started : wall());
   pod.assignment = read;
 }
 
@@ -394,7 +394,7 @@ void World::emit(Pod& pod) {
     for (size_t k = 0; k < keys_.size(); k++) {
       const Tenure& tenure = pod.ownership->tenure_of(keys_[k]);
       if (options_.bug == Bug::kFormerOwnerStops && !tenure.current()) continue;
-      const Interval* interval = tenure.interval_of(begin, end);
+      const Interval* interval = tenure.interval_of(begin, end + kGraceS * kSecondNs);
       if (!interval || (options_.bug == Bug::kHeirKeepsQuiet && begin < interval->from_ns)) continue;
       bool whole = begin >= std::max(pod.started.ns, interval->since_ns);
       Emitted& emitted = emitted_[k][pod.next_window_s];

@@ -121,6 +121,64 @@ TEST_CASE("a death: the heir has the windows in progress, the dead one nothing")
   CHECK(heir.intervals()[0].since_ns == at(301).ns);
 }
 
+TEST_CASE("moves that the file does not name, or not mention, are concluded from the file before") {
+  for (bool mentioned : {true, false}) {
+    OwnershipTracker a("a"), b("b");
+    a.adopt(halves(1, "a", "b"), at(100));
+    b.adopt(halves(1, "a", "b"), at(100));
+    Assignment next = halves(2, "b", "b", 210);
+    if (mentioned) next.moved = {move(0, kHalf, 210, "", "")};
+    auto of_a = a.adopt(next, at(201)), of_b = b.adopt(next, at(202));
+    for (int64_t begin = 190; begin < 230; begin += 5) {
+      CHECK(window(of_a->tenure_of(5), begin, begin + 20) == (begin < 210));
+      CHECK(window(of_b->tenure_of(5), begin, begin + 20) == (begin >= 210));
+    }
+    CHECK(of_a->last_given_up_ns() == at(210).ns);
+    CHECK(of_a->tenure_of(kHalf).empty());
+    // And back: the former windows are still finished, and the slice splits meanwhile.
+    Assignment back = halves(3, "a", "b", 240);
+    back.slices = {.low = {0, kHalf / 2, kHalf},
+                   .owner = {0, 0, 1},
+                   .standby = {kNoPod, kNoPod, kNoPod},
+                   .since = {3, 3, 1},
+                   .cutover_s = {240, 240, 0}};
+    back.moved = next.moved;
+    of_a = a.adopt(back, at(231)), of_b = b.adopt(back, at(231));
+    for (uint64_t key : {uint64_t{5}, kHalf - 1})
+      for (int64_t begin = 190; begin < 260; begin += 5) {
+        CHECK(window(of_a->tenure_of(key), begin, begin + 20) == (begin < 210 || begin >= 240));
+        CHECK(window(of_b->tenure_of(key), begin, begin + 20) == (begin >= 210 && begin < 240));
+      }
+  }
+}
+
+TEST_CASE("a death between whom the file does not say") {
+  for (bool by_state : {false, true}) {
+    OwnershipTracker a("a"), b("b");
+    a.adopt(halves(1, "a", "b", 250), at(100));
+    b.adopt(halves(1, "a", "b", 250), at(100));
+    Assignment next = halves(2, "b", "b", 300);
+    next.created_s = 300;
+    next.moved = {move(0, kHalf, 300, "", "", MoveCause::kDeath)};
+    // Who reads of itself that it is dead need not read why.
+    if (by_state) next.pods[0].state = PodState::kDead;
+    const Tenure heir = b.adopt(next, at(301))->tenure_of(5);
+    if (by_state) next.moved.clear();
+    CHECK(a.adopt(next, at(360))->tenure_of(5).empty());
+    CHECK(window(heir, 295, 305));
+    CHECK_FALSE(window(heir, 290, 300));
+    CHECK_FALSE(window(heir, 245, 305));  // was not the dead one's either
+  }
+}
+
+TEST_CASE("times beyond what nanoseconds can say come never") {
+  for (int64_t cutover_s : {int64_t{9'223'372'037}, int64_t{253'402'300'799}}) {
+    auto owned = OwnershipTracker("a").adopt(halves(1, "a", "b", cutover_s), at(100));
+    CHECK(owned->tenure_of(5).current());
+    CHECK_FALSE(owned->tenure_of(5).owns_line(at(9'000'000'000).ns));
+  }
+}
+
 TEST_CASE("an heir has no windows that the dead one never had") {
   OwnershipTracker c("c");
   c.adopt(halves(1, "a", "b"), at(100));
