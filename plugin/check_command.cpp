@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
 #include <functional>
 #include <memory>
 #include <string>
@@ -110,6 +111,17 @@ bool looks_like_json(const SourceFile& file) {
   return file.path.ends_with(".json") || (begin != file.text.npos && file.text[begin] == '{');
 }
 
+// "line 2: slices.low[0]: expected ..." at its line; the path says where in it.
+Diagnostic json_diagnostic(const std::string& path, std::string_view fault) {
+  constexpr std::string_view kLine = "line ";
+  int line = 1;
+  if (size_t colon = fault.find(": "); fault.starts_with(kLine) && colon != fault.npos) {
+    auto [end, failed] = std::from_chars(fault.data() + kLine.size(), fault.data() + colon, line);
+    if (failed == std::errc() && end == fault.data() + colon) fault.remove_prefix(colon + 2);
+  }
+  return {path, line, 1, std::string(fault), Diagnostic::Severity::kError};
+}
+
 // What is wrong with a file that looks like JSON; empty: nothing.
 std::string json_fault(const std::string& text) {
   auto fault = [](const auto& decoded) { return decoded ? std::string() : decoded.error(); };
@@ -121,7 +133,7 @@ std::string json_fault(const std::string& text) {
 std::string check_json(const std::vector<SourceFile>& files, std::vector<Diagnostic>& diagnostics) {
   for (const SourceFile& file : files)
     if (std::string fault = json_fault(file.text); !fault.empty())
-      diagnostics.push_back({file.path, 0, 0, fault, Diagnostic::Severity::kError});
+      diagnostics.push_back(json_diagnostic(file.path, fault));
   auto reports = static_cast<size_t>(
       std::count_if(files.begin(), files.end(), [](const SourceFile& file) { return looks_like_report(file.text); }));
   if (reports == 0) return counted(files.size(), "assignment");

@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <vector>
 
+#include "base/suggest.h"
 #include "io/assignment_directory.h"
 #include "io/stderr_log.h"
 #include "plugin/directory_flags.h"
@@ -21,7 +23,7 @@ constexpr const char* kHelp =
 stopped, and nothing is lost. For Kubernetes' preStop, or by hand. The request is for the pod's present life: started anew, it takes
 part again.
 
-Exit code 0: it owns nothing. 1: it still did when the time was up; the request stays in force.)";
+Exit code 0: it owns nothing. 1: it still did when the time was up, and the request stays in force; or nobody knows the pod.)";
 
 constexpr const char* kExamples = R"(
 Examples:
@@ -40,13 +42,15 @@ struct Arguments {
 struct Progress {
   bool readable = true;
   std::optional<PodReport> report;
-  uint64_t slices = 0;  // in the assignment
+  std::vector<std::string> names;  // of all pods
+  bool dead = false;               // so says the assignment, of the report's incarnation
+  uint64_t slices = 0;             // in the assignment
   double share = 0;
 
   bool done(const std::string& incarnation) const {
     if (!readable || slices > 0) return false;
-    // Without its report, or in another life, the one that was asked is gone.
-    return !report || report->incarnation != incarnation || report->state == PodState::kDrained;
+    // Without its report, dead, or in another life, the one that was asked is gone.
+    return !report || dead || report->incarnation != incarnation || report->state == PodState::kDrained;
   }
   std::string text(const std::string& pod) const {
     if (!readable) return "the directory cannot be read";
@@ -61,9 +65,16 @@ Progress look(AssignmentDirectory& directory, const std::string& pod) {
   AssignmentRead read = directory.read();
   ReportsRead reports = directory.read_reports();
   progress.readable = read.error.empty() && reports.error.empty();
-  for (PodReport& report : reports.reports)
+  for (PodReport& report : reports.reports) {
+    progress.names.push_back(report.name);
     if (report.name == pod) progress.report = std::move(report);
+  }
   if (!read.assignment) return progress;
+  for (const AssignedPod& other : read.assignment->pods) {
+    progress.names.push_back(other.name);
+    if (other.name == pod && progress.report)
+      progress.dead = other.state == PodState::kDead && other.incarnation == progress.report->incarnation;
+  }
   int32_t index = read.assignment->find_pod(pod);
   const Slices& slices = read.assignment->slices;
   for (size_t i = 0; i < slices.size(); i++)
@@ -118,6 +129,11 @@ int drain(const DirectoryArguments& where, const Arguments& arguments) {
   Progress now = look(directory, pod);
   if (!now.readable) {
     fmt::print(stderr, "limpet drain: {} cannot be read\n", place.directory);
+    return 1;
+  }
+  if (std::ranges::find(now.names, pod) == now.names.end()) {
+    fmt::print(stderr, "limpet drain: nobody in {} knows a pod \"{}\"{}\n", place.directory, pod,
+               did_you_mean(pod, std::vector<std::string_view>(now.names.begin(), now.names.end())));
     return 1;
   }
   if (!now.report) {

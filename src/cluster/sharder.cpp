@@ -15,6 +15,11 @@ constexpr size_t kDecisionsMax = 64;  // kinds that are counted apart
 
 constexpr int64_t seconds_of(WallTime time) { return floor_div(time.ns, kSecondNs); }
 
+constexpr const char* kUsedUp =
+    "no generation is left below 2^53: nothing is published until the files of the highest numbers are removed, and "
+    "all "
+    "pods and sharders started anew";
+
 // "balance" of "balance: waits for the hour's budget".
 std::string kind_of(const std::string& note) { return note.substr(0, note.find(':')); }
 
@@ -180,6 +185,13 @@ void Sharder::note_decisions(bool is_round) {
 
 // planned: null if nothing was planned.
 void Sharder::propose(Assignment next, const PlannedFor* planned, SharderActions& actions) {
+  bool told = used_up_;
+  used_up_ = next.generation > kGenerationMax;
+  if (used_up_) {
+    if (!told) actions.log.emplace_back(LogLevel::kError, kUsedUp);
+    wanted_ = false;
+    return;
+  }
   broken_ = check_structure(next);
   if (planned && broken_.empty()) broken_ = check_step(planned->previous, next, planned->input, planned->config);
   if (!broken_.empty()) {
@@ -279,12 +291,21 @@ std::vector<Alarm> Sharder::alarms() const {
     alarms.push_back(
         {"frozen", "more pods died at once than can be believed: their slices are not moved until pods come back"});
   if (!broken_.empty()) alarms.push_back({"bug", "a plan was not published: " + broken_.front()});
+  if (used_up_) alarms.push_back({"generations", kUsedUp});
   if (damaged_since_) alarms.push_back({"damaged", "assignment.json is missing or damaged; it will be written again"});
   if (ahead_ != 0 && base_)
     alarms.push_back({"ahead", fmt::format("pods know generation {}, which cannot be read here", ahead_)});
   if (held_up_) alarms.push_back({"held-up", "this sharder was held up: it listens anew and moves nothing"});
-  bool anybody = std::ranges::any_of(liveness_.pods(), [](const auto& entry) { return entry.second.alive; });
-  if (base_ && !anybody) alarms.push_back({"no-pods", "no pod is alive: nobody aggregates"});
+  size_t alive = 0, ready = 0;
+  for (const auto& [name, pod] : liveness_.pods()) {
+    alive += pod.alive;
+    ready += pod.alive && pod.report.state == PodState::kReady;
+  }
+  if (base_ && alive == 0) alarms.push_back({"no-pods", "no pod is alive: nobody aggregates"});
+  if (alive > 0 && ready == 0)
+    alarms.push_back({"not-ready", fmt::format("of {} pods that are alive none is ready: no slice can be given to "
+                                               "anybody (all drain, or their rules have errors)",
+                                               alive)});
   return alarms;
 }
 

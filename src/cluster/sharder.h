@@ -67,7 +67,8 @@ enum class PublishOutcome : uint8_t {
 };
 
 struct Alarm {
-  std::string name;  // "frozen", "bug", "cluster", "damaged", "ahead", "no-pods", "held-up"
+  // "frozen", "bug", "cluster", "damaged", "ahead", "no-pods", "not-ready", "held-up", "generations"
+  std::string name;
   std::string text;
   bool operator==(const Alarm&) const = default;
 };
@@ -150,6 +151,7 @@ class Sharder {
   std::string foreign_;   // the cluster of the assignment, if it is not ours
   bool wanted_ = false;   // there was a change that no plan has answered
   bool frozen_ = false, held_up_ = false;
+  bool used_up_ = false;  // there is no generation above the last one
 };
 
 std::string_view to_string(Liveness::News::What what);

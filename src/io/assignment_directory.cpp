@@ -58,6 +58,10 @@ std::expected<void, std::string> AssignmentDirectory::prepare() {
   return {};
 }
 
+void AssignmentDirectory::repair() {
+  for (const char* sub : {"/assignments", "/reports"}) ::mkdir((path_ + sub).c_str(), 0755);
+}
+
 std::string AssignmentDirectory::numbered(uint64_t generation) const {
   return fmt::format("{}/assignments/{}{}", path_, generation, kEnding);
 }
@@ -78,7 +82,7 @@ const AssignmentDirectory::CachedAssignment* AssignmentDirectory::look_at(const 
   auto stamp = stamp_of(file);
   if (!stamp) return assignments_.erase(file), nullptr;
   CachedAssignment& cached = assignments_[file];
-  if (cached.stamp == *stamp && (cached.assignment || !cached.error.empty())) return &cached;
+  if (cached.stamp == *stamp && !cached.unread && (cached.assignment || !cached.error.empty())) return &cached;
   cached = {};
   cached.stamp = *stamp;
   decode(file, cached);
@@ -91,6 +95,7 @@ void AssignmentDirectory::decode(const std::string& file, CachedAssignment& into
   auto text = read_plain(file, kAssignmentBytesMax);
   if (!text) {
     into.error = text.error();
+    into.unread = true;
     return;
   }
   into.content = hash64(*text);
@@ -239,12 +244,13 @@ std::expected<void, std::string> AssignmentDirectory::write_report(const PodRepo
 bool AssignmentDirectory::look_at_report(const std::string& pod, const std::string& file, CachedReport& cached) const {
   auto stamp = stamp_of(file);
   if (!stamp) return false;
-  if (cached.stamp == *stamp && (cached.report || !cached.error.empty())) return true;
-  cached = {*stamp, std::nullopt, {}};
+  if (cached.stamp == *stamp && !cached.unread && (cached.report || !cached.error.empty())) return true;
+  cached = {};
+  cached.stamp = *stamp;
   auto text = read_plain(file, kReportBytesMax);
   // It may have been removed between the two calls.
   if (!text && !stamp_of(file)) return false;
-  if (!text) return cached.error = text.error(), true;
+  if (!text) return cached.error = text.error(), cached.unread = true;
   auto decoded = decode_report(*text);
   if (!decoded)
     cached.error = file + ": " + decoded.error();
@@ -287,20 +293,28 @@ void AssignmentDirectory::remove_report(std::string_view pod) {
   if (fd && ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) ::unlink(file.c_str());
 }
 
-std::expected<PodLock, std::string> AssignmentDirectory::lock_pod(std::string_view pod) {
-  if (std::string error = pod_name_error(pod); !error.empty()) return std::unexpected(error);
+bool PodLock::locks_out() const {
+  struct stat st{};
+  return ::fstat(fd_.get(), &st) == 0 && st.st_nlink > 0;
+}
+
+std::expected<PodLock, AssignmentDirectory::LockError> AssignmentDirectory::lock_pod(std::string_view pod) {
+  if (std::string error = pod_name_error(pod); !error.empty()) return std::unexpected(LockError{error});
   std::string file = report_file(pod, kLock);
   for (;;) {
     UniqueFd fd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644));
-    if (!fd) return std::unexpected(error_of(file));
+    if (!fd) return std::unexpected(LockError{error_of(file)});
     if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-      if (errno != EWOULDBLOCK) return std::unexpected(error_of(file));
-      return std::unexpected(
-          fmt::format("{}: another process works as pod \"{}\", so this one owns nothing", file, pod));
+      if (errno != EWOULDBLOCK) return std::unexpected(LockError{error_of(file)});
+      return std::unexpected(LockError{
+          fmt::format("{}: another process works as pod \"{}\", so this one owns nothing (under one Telegraf that is a "
+                      "second copy: skip_processors_after_aggregators = true in its [agent])",
+                      file, pod),
+          true});
     }
-    // A lock on a file that was removed between the two calls locks nobody out.
-    struct stat held{};
-    if (::fstat(fd.get(), &held) == 0 && held.st_nlink > 0) return PodLock(std::move(fd));
+    // It may have been removed between the two calls.
+    PodLock lock(std::move(fd));
+    if (lock.locks_out()) return lock;
   }
 }
 

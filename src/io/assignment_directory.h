@@ -30,10 +30,13 @@
 
 namespace limpet {
 
-// As long as it lives, no other process works under the pod's name.
+// As long as it lives, no other process works under the pod's name; unless the file was removed (a directory that was
+// made anew, a sharder that cleaned up): then another process may lock the one that takes its place.
 class PodLock {
  public:
   explicit PodLock(UniqueFd fd) : fd_(std::move(fd)) {}
+  // The file is still there, as far as this machine knows.
+  bool locks_out() const;
 
  private:
   UniqueFd fd_;
@@ -47,6 +50,8 @@ class AssignmentDirectory : public AssignmentStore {
 
   // Makes the directory and those in it, where they are missing.
   std::expected<void, std::string> prepare();
+  // Those in it only: one that is away altogether may be a volume that comes back.
+  void repair();
 
   // Files that did not change since the last call are not read again. Of a generation that stands in two files one is
   // decoded.
@@ -62,8 +67,11 @@ class AssignmentDirectory : public AssignmentStore {
   // With its lock, if nobody holds it.
   void remove_report(std::string_view pod) override;
 
-  // The error says so if another process holds it.
-  std::expected<PodLock, std::string> lock_pod(std::string_view pod);
+  struct LockError {
+    std::string text;
+    bool held = false;  // by another process
+  };
+  std::expected<PodLock, LockError> lock_pod(std::string_view pod);
 
   // `incarnation`: "*" is any.
   std::expected<void, std::string> request_drain(std::string_view pod, std::string_view incarnation);
@@ -89,11 +97,13 @@ class AssignmentDirectory : public AssignmentStore {
     uint64_t content = 0;  // hash of the file's bytes
     std::shared_ptr<const Assignment> assignment;
     std::string error;
+    bool unread = false;  // it could not be read: that may pass, though the file stays as it is
   };
   struct CachedReport {
     Stamp stamp;
     std::optional<PodReport> report;
     std::string error;
+    bool unread = false;
   };
 
   static std::optional<Stamp> stamp_of(const std::string& path);

@@ -30,10 +30,11 @@ constexpr int64_t kReportEveryNs = 2 * kSecondNs;
 // Before the first assignment lines wait so long, and take so much memory; then they are other pods'.
 constexpr int64_t kHoldNs = 10 * kSecondNs;
 constexpr size_t kHoldBytes = size_t{256} << 20;
+// An HTTP request waits only so long for its answer: its sender would give up, and send the same again.
+constexpr int64_t kHoldRequestNs = 3 * kSecondNs;
 // Who slept so long may own less than before: the assignment is read before anything is emitted.
 constexpr int64_t kSleptNs = kSecondNs;
 constexpr int64_t kLookNs = 5 * kSecondNs;
-// A sharder that has not seen a drain after so long is away, and gives nothing to anybody.
 constexpr int64_t kDrainUnseenNs = 30 * kSecondNs;
 // After this it may have been declared dead, and others emit what it holds: rather late than twice.
 constexpr int64_t kLongSleepNs = 8 * kSecondNs, kLongLookNs = 60 * kSecondNs;
@@ -125,18 +126,21 @@ void Aggregator::load_rules() {
   if (pass_everything_ || config_.rules.empty()) {
     rules_error_ =
         pass_everything_ ? "the configuration asks for what this version does not do" : "no rules are configured";
-    log_.error(rules_error_ + ": every line passes through");
+    log_.error(rules_error_ + ": " + passes_through());
     return put_in_force(std::make_shared<RuleSet>(), false);
   }
   files = load_rule_files(config_.rules, config_.rules_directory);
   watcher_ = std::make_unique<RulesWatcher>(
       config_.rules, config_.rules_directory, files, [this](RuleFiles changed) { inbox_.push(std::move(changed)); },
       kRulesPollNs);
-  if (files.loaded.ok()) return put_in_force(files.loaded.rules, false);
+  if (files.loaded.ok()) {
+    has_rules_ = true;
+    return put_in_force(files.loaded.rules, false);
+  }
   for (const Diagnostic& diagnostic : files.loaded.diagnostics)
     if (diagnostic.severity == Diagnostic::Severity::kError) log_.error(to_string(diagnostic));
   rules_error_ = to_string(files.loaded.diagnostics.front());
-  log_.warning("the rules have errors: every line passes through until they are mended");
+  log_.warning("the rules have errors: " + passes_through() + " until they are mended");
   put_in_force(std::make_shared<RuleSet>(), false);
 }
 
@@ -161,7 +165,13 @@ void Aggregator::take(RuleFiles& files) {
     return log_.warning("the rules have errors: those before stay in force");
   }
   rules_error_.clear();
+  has_rules_ = true;
   put_in_force(files.loaded.rules, true);
+}
+
+std::string Aggregator::passes_through() const {
+  return config_.assignment.configured ? "of the lines those whose own key is this pod's pass through"
+                                       : "every line passes through";
 }
 
 void Aggregator::make_listeners() {
@@ -180,12 +190,12 @@ void Aggregator::follow_assignment() {
   const AssignmentConfig& a = config_.assignment;
   assignment_.ownership = std::make_shared<Ownership>();
   health_.assigned = false;
-  if (a.directory.empty()) return;  // an error of the configuration: nothing is owned
+  // An error of the configuration: nothing is owned, and no sharder hears of this pod, which would give it something.
+  if (a.directory.empty() || !a.may_own) return;
   follower_ = std::make_unique<AssignmentFollower>(
       AssignmentFollower::Options{.directory = a.directory,
                                   .pod = config_.pod,
                                   .incarnation = incarnation_,
-                                  .may_own = a.may_own,
                                   .started = started_,
                                   .held_ns = kHoldNs},
       [this] { inbox_.wake().ring(); }, log_);
@@ -210,17 +220,20 @@ void Aggregator::take(const AssignmentNews& news) {
   }
   if (news.drain && !assignment_.drain) drain_since_ = monotonic_now();
   assignment_ = news;
-  health_.assigned = news.listed && config_.assignment.may_own;
+  health_.assigned = news.listed;
 }
 
 // Lines wait while it is not known which of them are this pod's.
 bool Aggregator::holding() {
   if (held_ || !config_.assignment.configured) return false;
-  bool known = assignment_.listed || !follower_ || !config_.assignment.may_own;
-  bool waited = wall_now().ns - started_.ns > kHoldNs || !lifecycle_.reading();
-  if (!known && !waited) return true;
+  bool known = assignment_.listed || !follower_;
+  bool waited = monotonic_now().ns - began_.ns > kHoldNs || !lifecycle_.reading();
+  bool full = stdin_buffer_.text().size() + held_bytes_ > kHoldBytes;
+  if (!known && !waited && !full) return true;
   held_ = true;
-  if (!assignment_.listed)
+  if (follower_) follower_->end_hold();
+  if (!known && full) log_.error(fmt::format("more than {} MiB of lines wait for an assignment", kHoldBytes >> 20));
+  if (!known)
     log_.error(
         fmt::format("no assignment names the pod \"{}\": until one does, every line is another pod's", config_.pod));
   if (stdin_open_ && config_.read_lines) pipeline_.take_lines(stdin_source_, stdin_buffer_, wall_now());
@@ -228,18 +241,20 @@ bool Aggregator::holding() {
 }
 
 PodState Aggregator::pod_state() {
-  if (!rules_error_.empty() || assignment_.twin) return PodState::kStarting;
-  if (!assignment_.drain) return PodState::kReady;
+  if (assignment_.twin) return PodState::kStarting;
+  // Where a reload failed the rules before it stay in force, and so does the pod.
+  if (!assignment_.drain) return has_rules_ ? PodState::kReady : PodState::kStarting;
   const Ownership& ownership = *assignment_.ownership;
-  bool owns_nothing = assignment_.listed && ownership.owned() == 0;
+  // A sharder that has not seen a drain after so long is away, and gives nothing to anybody.
+  bool unseen = monotonic_now().ns - drain_since_.ns > kDrainUnseenNs;
+  bool owns_nothing = (assignment_.listed || unseen) && ownership.owned() == 0;
   // What it does from now on, results about itself, windows of others, is no work of its own.
   if (reported_ == PodState::kDrained && owns_nothing && ownership.last_given_up_ns() == drained_of_ns_)
     return reported_;
   bool empty =
       owns_nothing && !pipeline_.engine().finishing() && !pipeline_.results_pending() && pipeline_.output().empty();
   // Until the sharder has seen that it drains, it may be given something this very moment.
-  bool seen = assignment_.drain_known || monotonic_now().ns - drain_since_.ns > kDrainUnseenNs;
-  return empty && seen ? PodState::kDrained : PodState::kDraining;
+  return empty && (assignment_.drain_known || unseen) ? PodState::kDrained : PodState::kDraining;
 }
 
 void Aggregator::report() {
@@ -257,7 +272,8 @@ void Aggregator::report() {
   const AssignmentConfig& a = config_.assignment;
   PodReport report;
   report.name = config_.pod, report.incarnation = incarnation_, report.sequence = ++report_sequence_;
-  if (auto addresses = bound(); !addresses.empty()) report.address = addresses.front();
+  for (const std::string& address : bound())
+    if (report.address.empty() && !address.starts_with("unix:")) report.address = address;
   report.zone = a.zone, report.host = a.host.empty() ? host_name() : a.host, report.revision = a.revision;
   report.weight = a.weight;
   report.rules = fmt::format("{:016x}", pipeline_.engine().rules().fingerprint());
@@ -286,7 +302,7 @@ void Aggregator::wait() {
   }
   if (follower_) until(report_due_.ns - now.ns);
   bool output = !pipeline_.output().empty() && lifecycle_.phase() <= Phase::kEmptying;
-  bool input = stdin_open_ && lifecycle_.reading() && !(holding() && stdin_buffer_.text().size() > kHoldBytes);
+  bool input = stdin_open_ && lifecycle_.reading();
   pollfd fds[] = {{.fd = input ? streams_.in : -1, .events = POLLIN, .revents = 0},
                   {.fd = streams_.out, .events = static_cast<short>(output ? POLLOUT : 0), .revents = 0},
                   {.fd = inbox_.wake().fd(), .events = POLLIN, .revents = 0},
@@ -305,6 +321,7 @@ void Aggregator::turn() {
   inbox_.wake().heard();
   handle_signals();
   take_work(false);
+  refuse_waiting();
   if (lifecycle_.reading()) {
     resume_streams();
     write_metrics();
@@ -369,16 +386,29 @@ void Aggregator::take_work(bool all) {
 std::optional<Work> Aggregator::next_work() {
   bool hold = holding();
   if (!hold && !held_work_.empty()) {
-    std::optional<Work> work(std::move(held_work_.front()));
+    std::optional<Work> work(std::move(held_work_.front().work));
     held_work_.pop_front();
     return work;
   }
   while (std::optional<Work> work = inbox_.pop()) {
     bool lines = std::holds_alternative<WriteBody>(*work) || std::holds_alternative<StreamBytes>(*work);
     if (!hold || !lines) return work;
-    held_work_.push_back(std::move(*work));
+    if (auto* body = std::get_if<WriteBody>(&*work)) held_bytes_ += body->rest().size();
+    held_work_.push_back({std::move(*work), monotonic_now()});
   }
   return std::nullopt;
+}
+
+void Aggregator::refuse_waiting() {
+  if (held_work_.empty() || !holding()) return;
+  int64_t until_ns = monotonic_now().ns - kHoldRequestNs;
+  std::erase_if(held_work_, [&](Held& held) {
+    auto* body = std::get_if<WriteBody>(&held.work);
+    if (!body || held.since.ns > until_ns) return false;
+    held_bytes_ -= body->rest().size();
+    body->reply(answer_overloaded("no assignment names this pod yet: nothing was applied"));
+    return true;
+  });
 }
 
 void Aggregator::take(WriteBody& body) {
@@ -457,7 +487,7 @@ ProcessStatus Aggregator::process_status() {
     const Ownership& ownership = *assignment_.ownership;
     status.pod_state = to_string(pod_state());
     status.generation = ownership.generation();
-    status.adopted_age_ns = adopted_.ns - assignment_.created_s * kSecondNs;
+    status.adopted_age_ns = adopted_.ns - nanoseconds_of(assignment_.created_s);
     status.slices = ownership.slices(), status.slices_owned = ownership.owned();
     status.assignments_rejected = assignment_.rejected, status.twin = assignment_.twin;
     status.slice_samples_per_s = loads_.samples_per_s(), status.slice_cpu = loads_.cpu();

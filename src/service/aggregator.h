@@ -59,6 +59,11 @@ class Aggregator {
     LineBuffer buffer{size_t{64} << 10};
   };
 
+  struct Held {
+    Work work;
+    MonoTime since;
+  };
+
   void start();
   void load_rules();
   void make_listeners();
@@ -82,6 +87,8 @@ class Aggregator {
   void heed_assignment();
   void take(const AssignmentNews& news);
   bool holding();
+  void refuse_waiting();
+  std::string passes_through() const;
   std::optional<Work> next_work();
   void report();
   PodState pod_state();
@@ -97,6 +104,7 @@ class Aggregator {
   std::function<uint64_t()> log_dropped_;
   const std::string incarnation_;
   const WallTime started_;
+  const MonoTime began_ = monotonic_now();
   const bool stdin_is_pipe_, stdout_is_pipe_;
   Lifecycle lifecycle_;
   Pipeline pipeline_;
@@ -110,7 +118,8 @@ class Aggregator {
   MonoTime drain_since_{};  // when it heard that it shall drain
   WallTime adopted_{};      // when it came in force
   SliceLoads loads_;
-  std::deque<Work> held_work_;  // came before it was known what is this pod's
+  std::deque<Held> held_work_;  // came before it was known what is this pod's
+  size_t held_bytes_ = 0;       // of its HTTP bodies
   bool held_ = false;           // holding() was over
   PodState reported_ = PodState::kStarting;
   int64_t drained_of_ns_ = 0;  // what had been given up by then when it was drained
@@ -128,7 +137,8 @@ class Aggregator {
   std::map<uint64_t, Stream> stream_sources_;
   std::vector<uint64_t> held_streams_;  // are not read on until there is room
   std::atomic<uint32_t> signals_{0};    // bits of signal()
-  std::string rules_error_;
+  std::string rules_error_;             // of the last files read
+  bool has_rules_ = false;              // those in force, though the last files read may be bad
   uint64_t reloads_ = 0, reload_errors_ = 0;
   MonoTime metrics_due_{};
 };

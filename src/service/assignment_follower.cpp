@@ -22,7 +22,7 @@ struct AssignmentFollower::Impl {
         ring(std::move(ring_)),
         log(log_),
         directory(options.directory),
-        tracker(options.pod),
+        tracker(std::in_place, options.pod),
         began(monotonic_now()) {
     news.ownership = std::make_shared<Ownership>();
   }
@@ -31,13 +31,13 @@ struct AssignmentFollower::Impl {
   const std::function<void()> ring;
   Log& log;
   AssignmentDirectory directory;
-  OwnershipTracker tracker;
+  std::optional<OwnershipTracker> tracker;
   const MonoTime began;
   std::optional<PodLock> lock;
-  uint64_t generation = 0;
-  std::string read_error;      // of the last look at the directory
-  std::set<std::string> told;  // other errors, each logged once
-  std::atomic<bool> stopping{false};
+  std::shared_ptr<const Assignment> adopted;         // the one in force
+  std::set<std::string> faults;                      // what the last look found wrong
+  std::string read_error, lock_error, report_error;  // the last of each
+  std::atomic<bool> stopping{false}, hold_ended{false};
   Wake wake;
   std::thread thread;
 
@@ -48,45 +48,91 @@ struct AssignmentFollower::Impl {
   std::optional<PodReport> report;
   uint64_t looks_begun = 0, looks_done = 0;
 
-  void tell_once(const std::string& text) {
-    if (told.insert(text).second) log.error(text);
+  // Of an error that lasts only the first time.
+  void tell(const std::string& text, std::string& last) {
+    if (text != last && !text.empty()) log.error(text);
+    last = text;
   }
 
   void hold_lock(AssignmentNews& next) {
-    if (lock) return;
+    if (lock && lock->locks_out()) return;
     auto held = directory.lock_pod(options.pod);
-    if (held) lock = std::move(*held);
+    if (!held && !held.error().held) {
+      directory.repair();
+      held = directory.lock_pod(options.pod);
+    }
+    tell(held ? "" : held.error().text, lock_error);
+    if (held)
+      lock = std::move(*held);
+    else if (lock && held.error().held)
+      become_twin(next);
+    // Where it cannot be told who works under the name, whoever had the lock goes on.
     next.twin = !lock;
-    if (!lock) tell_once(held.error());
+  }
+
+  void become_twin(AssignmentNews& next) {
+    lock.reset();
+    tracker.emplace(options.pod);
+    adopted = nullptr;
+    next.ownership = std::make_shared<Ownership>();
+    next.listed = next.drain_known = false;
+  }
+
+  uint64_t generation() const { return adopted ? adopted->generation : 0; }
+
+  // What is wrong with what was read; the last good file stays in force.
+  std::set<std::string> faults_of(const AssignmentRead& read) const {
+    std::set<std::string> found(read.rejected.begin(), read.rejected.end());
+    if (!read.error.empty()) found.insert(read.error);
+    if (!adopted) return found;
+    if (!read.assignment) {
+      if (found.empty()) found.insert(directory.path() + ": there is no assignment any more");
+      return found;
+    }
+    const Assignment& a = *read.assignment;
+    if (a.generation < adopted->generation)
+      found.insert(
+          fmt::format("{}: the newest assignment there is the older generation {}", directory.path(), a.generation));
+    else if (a.cluster != adopted->cluster)
+      found.insert(fmt::format("{}: generation {} is of cluster \"{}\", not \"{}\"", directory.path(), a.generation,
+                               a.cluster, adopted->cluster));
+    else if (a.generation == adopted->generation && read.assignment != adopted && a != *adopted)
+      found.insert(fmt::format("{}: generation {} is not what it was", directory.path(), a.generation));
+    return found;
+  }
+
+  void tell_faults(const AssignmentRead& read, AssignmentNews& next) {
+    std::set<std::string> found = faults_of(read);
+    for (const std::string& fault : found)
+      if (!faults.contains(fault)) {
+        log.error(fault + (adopted ? fmt::format(": generation {} stays in force", generation()) : ""));
+        next.rejected++;
+      }
+    if (read.error.empty() && !read_error.empty()) log.info(directory.path() + " can be read again");
+    read_error = read.error;
+    faults = std::move(found);
   }
 
   bool read_assignment(AssignmentNews& next) {
     AssignmentRead read = directory.read();
-    if (read.error != read_error && !read.error.empty()) log.error(read.error);
-    if (read.error.empty() && !read_error.empty()) log.info(directory.path() + " can be read again");
-    read_error = read.error;
-    for (const std::string& reason : read.rejected)
-      if (told.insert(reason).second) {
-        log.error(reason + (generation ? fmt::format(": generation {} stays in force", generation) : ""));
-        next.rejected++;
-      }
-    if (!read.assignment || read.assignment->generation <= generation || !lock || !options.may_own)
-      return read.error.empty();
+    tell_faults(read, next);
+    bool foreign = adopted && read.assignment && read.assignment->cluster != adopted->cluster;
+    if (!read.assignment || read.assignment->generation <= generation() || !lock || foreign) return read.error.empty();
     const Assignment& assignment = *read.assignment;
     // Lines that wait since the start are aggregated as if it had been known then.
-    bool first = generation == 0 && monotonic_now().ns - began.ns < options.held_ns;
-    next.ownership = tracker.adopt(assignment, first ? options.started : wall_now());
+    bool first = !adopted && !hold_ended && monotonic_now().ns - began.ns < options.held_ns;
+    next.ownership = tracker->adopt(read.assignment, first ? options.started : wall_now());
     int32_t me = assignment.find_pod(options.pod);
     if (me != kNoPod) {
       const AssignedPod& pod = assignment.pods[static_cast<size_t>(me)];
       bool drains = pod.state == PodState::kDraining || pod.state == PodState::kDrained;
       next.drain_known = drains && pod.incarnation == options.incarnation;
     }
-    next.listed = next.listed || assignment.find_pod(options.pod) != kNoPod;
+    next.listed = next.listed || me != kNoPod;
     next.created_s = assignment.created_s;
-    generation = assignment.generation;
+    adopted = read.assignment;
     log.debug(
-        fmt::format("generation {}: {} of {} slices", generation, next.ownership->owned(), next.ownership->slices()));
+        fmt::format("generation {}: {} of {} slices", generation(), next.ownership->owned(), next.ownership->slices()));
     return true;
   }
 
@@ -119,11 +165,12 @@ struct AssignmentFollower::Impl {
       next = std::exchange(report, std::nullopt);
     }
     if (!next || !lock) return;
-    if (auto written = directory.write_report(*next); !written) tell_once(written.error());
+    auto written = directory.write_report(*next);
+    tell(written ? "" : written.error(), report_error);
   }
 
   void run() {
-    if (auto made = directory.prepare(); !made) tell_once(made.error());
+    if (auto made = directory.prepare(); !made) log.error(made.error());
     while (!stopping) {
       directory.watch(false);
       uint64_t number = 0;
@@ -174,6 +221,8 @@ void AssignmentFollower::write(PodReport report) {
   impl_->report = std::move(report);
   impl_->wake.ring();
 }
+
+void AssignmentFollower::end_hold() { impl_->hold_ended = true; }
 
 bool AssignmentFollower::look_now(int64_t wait_ns) {
   std::unique_lock guard(impl_->mutex);

@@ -3,7 +3,8 @@
 // engine's thread when it is rung for.
 //
 // Level-triggered: news say how things are, never what happened. A process without the pod's lock is a twin: it owns
-// nothing and writes no reports, and looks whether the lock came free.
+// nothing and writes no reports, and looks whether the lock came free. So is one whose lock file was removed, if
+// another process has the lock of the one that took its place.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +28,7 @@ struct AssignmentNews {
   bool drain = false;                          // somebody asked this incarnation to hand everything off
   bool drain_known = false;  // the assignment says that this incarnation drains: nothing is given to it any more
   int64_t created_s = 0;     // of the assignment
-  uint64_t rejected = 0;     // files that were refused so far
+  uint64_t rejected = 0;     // times that something was found wrong with what was read, and the last good file stayed
 };
 
 class AssignmentFollower {
@@ -35,7 +36,6 @@ class AssignmentFollower {
   struct Options {
     std::string directory;
     std::string pod, incarnation;
-    bool may_own = true;  // false: reads and reports, but never owns anything
     WallTime started;     // of the process
     int64_t held_ns = 0;  // lines that came since the start are kept for so long before they count as unowned
     int64_t poll_ns = 500 * kMillisecondNs;
@@ -49,6 +49,8 @@ class AssignmentFollower {
   std::optional<AssignmentNews> take();
   // Written soon; of several only the newest.
   void write(PodReport report);
+  // Lines are not kept any longer.
+  void end_hold();
   // Looks at once and waits until it could, at most so long; false: it could not. For a process that may have slept.
   bool look_now(int64_t wait_ns);
 

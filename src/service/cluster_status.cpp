@@ -63,7 +63,7 @@ ordered_json pod_json(const ClusterView& view, const PodLine& pod, WallTime now)
 
 ordered_json move_json(const Move& move) {
   return {{"low", key_text(move.low)},
-          {"high", key_text(move.high)},
+          {"high", end_text(move.high)},
           {"share", key_share(move.low, move.high)},
           {"at", move.at_s},
           {"cutover", move.cutover_s},
@@ -74,7 +74,7 @@ ordered_json move_json(const Move& move) {
 
 ordered_json handoff_json(const Handoff& handoff) {
   return {{"low", key_text(handoff.low)},
-          {"high", key_text(handoff.high)},
+          {"high", end_text(handoff.high)},
           {"from", handoff.from_name},
           {"incarnation", handoff.from_incarnation},
           {"generation", handoff.generation}};

@@ -75,6 +75,9 @@ struct Move {
   bool operator==(const Move&) const = default;
 };
 
+// Of generations: so far every JSON library reads them exactly.
+inline constexpr uint64_t kGenerationMax = (uint64_t{1} << 53) - 1;
+
 struct Assignment {
   std::string cluster = "default";
   uint64_t generation = 0;

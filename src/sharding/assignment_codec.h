@@ -13,8 +13,6 @@ namespace limpet {
 inline constexpr size_t kAssignmentBytesMax = size_t{64} << 20;  // a million slices
 inline constexpr size_t kReportBytesMax = size_t{16} << 20;
 inline constexpr size_t kHeaderBytesMax = 4096;
-// Of generations, so that every JSON library reads them exactly.
-inline constexpr uint64_t kGenerationMax = (uint64_t{1} << 53) - 1;
 
 // The header and the body, each with its newline. The same assignment gives the same bytes. REQUIRES:
 // check_structure(assignment) is empty, times lie from 1970 to 9999.

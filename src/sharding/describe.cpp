@@ -33,7 +33,7 @@ std::string section(std::string_view title, const std::vector<Row>& rows) {
 }
 
 std::string percent(double share) { return fmt::format("{:.3f} %", share * 100); }
-std::string end_text(uint64_t high) { return high == 0 ? "end" : key_text(high); }
+std::string end_word(uint64_t high) { return high == 0 ? "end" : key_text(high); }
 std::string time_text(int64_t seconds) { return seconds == 0 ? "-" : utc_text(seconds); }
 
 // Texts come from others, and shall not steer the terminal.
@@ -66,7 +66,7 @@ std::vector<Row> slice_rows(const Assignment& a) {
   const Slices& s = a.slices;
   std::vector<Row> rows{{"low", "high", "keys", "owner", "standby", "since", "cutover"}};
   for (size_t i = 0; i < s.size(); i++)
-    rows.push_back({key_text(s.low[i]), end_text(s.high(i)), percent(s.share(i)), a.pods[s.owner[i]].name,
+    rows.push_back({key_text(s.low[i]), end_word(s.high(i)), percent(s.share(i)), a.pods[s.owner[i]].name,
                     s.standby[i] == kNoPod ? "-" : a.pods[static_cast<size_t>(s.standby[i])].name,
                     std::to_string(s.since[i]), time_text(s.cutover_s[i])});
   return rows;
@@ -76,14 +76,14 @@ std::vector<Row> handoff_rows(const std::vector<Handoff>& handoffs) {
   std::vector<Row> rows{{"low", "high", "from", "incarnation", "generation"}};
   for (const Handoff& h : handoffs)
     rows.push_back(
-        {key_text(h.low), end_text(h.high), h.from_name, or_dash(h.from_incarnation), std::to_string(h.generation)});
+        {key_text(h.low), end_word(h.high), h.from_name, or_dash(h.from_incarnation), std::to_string(h.generation)});
   return rows;
 }
 
 std::vector<Row> move_rows(const std::vector<Move>& moves) {
   std::vector<Row> rows{{"low", "high", "keys", "cause", "from", "to", "at", "cutover"}};
   for (const Move& m : moves)
-    rows.push_back({key_text(m.low), end_text(m.high), percent(key_share(m.low, m.high)),
+    rows.push_back({key_text(m.low), end_word(m.high), percent(key_share(m.low, m.high)),
                     std::string(to_string(m.cause)), or_dash(m.from), or_dash(m.to), time_text(m.at_s),
                     time_text(m.cutover_s)});
   return rows;

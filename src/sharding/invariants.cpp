@@ -288,6 +288,7 @@ std::vector<std::string> check_structure(const Assignment& a) {
   size_t n = s.low.size();
   if (s.owner.size() != n || s.standby.size() != n || s.since.size() != n || s.cutover_s.size() != n)
     return {"I1: the columns differ in length"};
+  if (a.generation > kGenerationMax) fail(fmt::format("I3: generation {} is above 2^53 - 1", a.generation));
   if (n == 0 || s.low[0] != 0) fail("I1: the key space is not covered from 0");
   for (size_t i = 0; i < n; i++) {
     if (i > 0 && s.low[i] <= s.low[i - 1]) fail(fmt::format("I1: slice {} does not begin behind slice {}", i, i - 1));

@@ -24,5 +24,7 @@ uint64_t key_of(const Rule& rule, std::string_view input_measurement, const std:
 uint64_t line_key(std::string_view measurement, const std::vector<Tag>& tags);
 // 16 lower-case hexadecimal digits, as files and messages write keys.
 std::string key_text(uint64_t key);
+// Of the end of a range: 17 digits where that is 2^64, which 0 stands for.
+std::string end_text(uint64_t high);
 
 }  // namespace limpet

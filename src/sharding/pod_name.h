@@ -6,7 +6,7 @@
 
 namespace limpet {
 
-// What is wrong with it, for people; empty: nothing. 1 to 253 letters, digits, `-`, `_` and `.`, the first of them a
+// What is wrong with it, for people; empty: nothing. 1 to 249 letters, digits, `-`, `_` and `.`, the first of them a
 // letter or digit (as Kubernetes names pods, and what hosts are called beside that).
 std::string pod_name_error(std::string_view name);
 

@@ -75,7 +75,7 @@ GOOD_BODIES = [
     ("weight 1e9", [('"weight":0.5', '"weight":1e9')]),
     ("weight -0.0", [('"weight":0.5', '"weight":-0.0')]),
     ("pods not sorted", [('"agg-0","incarnation"', '"agg-2","incarnation"'), ('"to":"agg-0"', '"to":"agg-2"')]),
-    ("a name of 253", [('"agg-0","incarnation"', f'"{"a" * 253}","incarnation"')]),
+    ("a name of 249", [('"agg-0","incarnation"', f'"{"a" * 249}","incarnation"')]),
     ("a name of all kinds", [('"agg-0","incarnation"', '"0aZ_.-","incarnation"')]),
     ("one slice", columns(ZERO)),
     ("owner is last", columns(ZERO, "1", "0")),

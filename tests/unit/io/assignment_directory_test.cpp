@@ -423,7 +423,9 @@ TEST_CASE("one process works under a name") {
     AssignmentDirectory twin(place.path);
     auto second = twin.lock_pod("agg-1");
     REQUIRE_FALSE(second.has_value());
-    CHECK(second.error().find("another process works as pod \"agg-1\"") != std::string::npos);
+    CHECK(second.error().held);
+    CHECK(lock->locks_out());
+    CHECK(second.error().text.find("another process works as pod \"agg-1\"") != std::string::npos);
     CHECK(twin.lock_pod("agg-2").has_value());
     // The report of a pod that lives may go, its lock may not.
     twin.remove_report("agg-1");
@@ -432,7 +434,28 @@ TEST_CASE("one process works under a name") {
   CHECK(place.directory.lock_pod("agg-1").has_value());
   place.directory.remove_report("agg-1");
   CHECK_FALSE(fs::exists(place.path + "/reports/agg-1.lock"));
-  CHECK(place.directory.lock_pod("agg-1").has_value());
+  auto lock = place.directory.lock_pod("agg-1");
+  REQUIRE(lock.has_value());
+  // Somebody removes the file: what holds it locks nobody out any more.
+  fs::remove(place.path + "/reports/agg-1.lock");
+  CHECK_FALSE(lock->locks_out());
+  CHECK(AssignmentDirectory(place.path).lock_pod("agg-1").has_value());
+}
+
+TEST_CASE("what could not be read is tried again, though the file does not change") {
+  Place place;
+  REQUIRE(place.publish(5) == SwapOutcome::kDone);
+  for (const char* sub : {"/..", "", "/assignments"}) fs::permissions(place.path + sub, fs::perms::all);
+  for (const std::string& file : {place.head(), place.numbered(5)}) fs::permissions(file, fs::perms::none);
+  // Nothing is forbidden to root.
+  bool root = ::geteuid() == 0;
+  if (root) REQUIRE(::seteuid(65534) == 0);
+  AssignmentRead before = place.directory.read();
+  if (root) REQUIRE(::seteuid(0) == 0);
+  CHECK_FALSE(before.assignment);
+  CHECK(before.rejected.size() == 2);
+  for (const std::string& file : {place.head(), place.numbered(5)}) fs::permissions(file, fs::perms::all);
+  CHECK(place.read() == 5);
 }
 
 TEST_CASE("a drain request is for one incarnation, or for any") {
