@@ -74,6 +74,15 @@ void Engine::Impl::log_collision(const Group& group, std::string_view field) {
       group.epoch.state.name, field, group.prefix()));
 }
 
+void Engine::Impl::log_clash(const Group& group, std::string_view field) {
+  if (group.epoch.state.clash_logged) return;
+  group.epoch.state.clash_logged = true;
+  log.warning(
+      fmt::format("rule \"{}\": two of its results in the series {} are named \"{}\": one of them is kept; field_name "
+                  "can tell them apart",
+                  group.epoch.state.name, group.prefix(), field));
+}
+
 void Engine::Impl::forget_writer(Group& group) { contests.remove(group); }
 
 void Engine::Impl::forget_writers(const RuleEpoch& epoch) {

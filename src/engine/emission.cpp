@@ -94,19 +94,42 @@ void merge_panes(const Group::Slot& slot, PaneRange range, Merged& into) {
 }
 
 // All increases before the window's end: the running sum less what lies behind it, in this group's panes and, where the
-// rule's definition has ended, behind its last window.
-DoubleDouble total_at(const Group& group, const Group::Slot& slot, int64_t window) {
-  DoubleDouble total = slot.total->sum;
+// rule's definition has ended, behind its last window. Of a total that started anew behind the window, what it was.
+DoubleDouble total_before(const Group& group, const Group::Slot& slot, int64_t window, const TotalPast& past) {
+  size_t life = past.lives.size();  // the one that goes on
+  while (life > 0 && past.lives[life - 1].next_pane >= window) life--;
+  const TotalPast::Life* ended = life < past.lives.size() ? &past.lives[life] : nullptr;
+  const TotalPast::Life* before = life > 0 ? &past.lives[life - 1] : nullptr;
+  DoubleDouble total = ended ? ended->sum : slot.total->sum;
   const auto& panes = group.panes();
   for (size_t i = panes.size(); i-- > 0 && panes[i]->number >= window;) {
-    DoubleDouble later = panes[i]->wide(slot.line + 1).increase;
-    total.add(DoubleDouble{-later.hi, -later.lo});
+    if (panes[i]->lines <= slot.line) continue;
+    total.add(-(ended ? ended->held(panes[i]->number) : panes[i]->wide(slot.line + 1).increase));
+    if (before) total.add(before->held(panes[i]->number));
   }
+  if (ended) return total;
   const auto& behind = group.epoch.totals_behind;
   if (behind.empty()) return total;
-  if (auto it = behind.find(RuleState::total_key(group, *slot.program)); it != behind.end())
-    total.add(DoubleDouble{-it->second.hi, -it->second.lo});
+  if (auto it = behind.find(RuleState::total_key(group, *slot.program)); it != behind.end()) total.add(-it->second);
   return total;
+}
+
+// The same, and where windows are emitted again what was emitted first.
+DoubleDouble total_of_window(const Group& group, const Group::Slot& slot, int64_t window) {
+  static const TotalPast kNone;
+  RuleEpoch& epoch = group.epoch;
+  bool corrects = epoch.rule->late == LatePolicy::kCorrect;
+  if (!corrects && epoch.totals_past.empty()) return total_before(group, slot, window, kNone);
+  uint64_t key = RuleState::total_key(group, *slot.program);
+  if (!corrects) {
+    auto it = epoch.totals_past.find(key);
+    return total_before(group, slot, window, it == epoch.totals_past.end() ? kNone : it->second);
+  }
+  TotalPast& past = epoch.totals_past[key];
+  for (const auto& [number, total] : past.emitted)
+    if (number == window) return total;
+  std::erase_if(past.emitted, [&](const auto& entry) { return entry.first <= epoch.keep_from_pane; });
+  return past.emitted.emplace_back(window, total_before(group, slot, window, past)).second;
 }
 
 }  // namespace
@@ -179,22 +202,26 @@ void Engine::Impl::render(Group& group, const Freeze& freeze, int64_t window) {
   LineWriter line(out, tag.empty() ? std::string_view(group.prefix()) : std::string_view(tagged), stamp);
   std::string bucket_lines;
   size_t buckets = 0;
-  // A template without {field} may give two input fields one name: the first in order of names wins.
-  bool unnamed = rule.field_name.find("{field}") == std::string::npos;
+  // Fields that give one name: the first in order of the input's names wins.
+  bool clashes = group.space.clashes;
   std::set<std::string> written;
+  auto clash = [&](std::string_view name, std::string_view le) {
+    if (!clashes || written.insert(contest_key(name, le)).second) return false;
+    log_clash(group, name);
+    return true;
+  };
   for (uint16_t index : group.by_name()) {
     const Group::Slot& slot = group.slot(index);
     Merged merged;
     merge_panes(slot, range, merged);
     FieldWindow field{merged.core, slot.program->wide() ? &merged.wide : nullptr, rule.period_ns, {}};
-    if (slot.total) field.total = total_at(group, slot, window);
+    if (slot.total) field.total = total_of_window(group, slot, window);
     const FieldProgram& program = *slot.program;
     for (size_t f = 0; f < program.functions.size(); f++) {
       const FunctionSpec& function = program.functions[f];
       if (function.kind == FunctionKind::kHistogram || function.kind == FunctionKind::kHistogramBounds) {
         for_each_bucket(function, program, field, [&](std::string_view le, uint64_t count) {
-          if (unnamed && !written.insert(contest_key(program.names[f], le)).second) return void(counts.collisions++);
-          if (contest.taken(program.names[f], le)) return void(counts.collisions++);
+          if (clash(program.names[f], le) || contest.taken(program.names[f], le)) return void(counts.collisions++);
           std::string with_le = group.prefix_with(le, tag);
           LineWriter bucket(bucket_lines, with_le, stamp);
           bucket.field(program.names[f], static_cast<int64_t>(count));
@@ -207,7 +234,7 @@ void Engine::Impl::render(Group& group, const Freeze& freeze, int64_t window) {
       if (!value) continue;
       if (!is_finite(*value))
         counts.not_finite++;
-      else if ((unnamed && !written.insert(program.names[f]).second) || contest.taken(program.names[f], {}))
+      else if (clash(program.names[f], {}) || contest.taken(program.names[f], {}))
         counts.collisions++;
       else
         line.field(program.names[f], *value);
@@ -240,6 +267,8 @@ size_t Engine::Impl::scan_some(RuleEpoch& epoch, size_t lines_max) {
     // The last group takes the place of one that goes. It may have been looked at before, so this place does not count
     // as done.
     forget_writer(group);
+    if (!epoch.totals_past.empty())
+      for (const Group::Slot& slot : group.slots()) epoch.totals_past.erase(RuleState::total_key(group, *slot.program));
     if (tallies() && !epoch.preview()) group_tally.gone(tally_key(group));
     epoch.state_bytes -= group.accounted_bytes;
     epoch.groups[epoch.scan_at] = epoch.groups.back();

@@ -29,8 +29,16 @@ void append_tag(std::string& out, std::string_view key, std::string_view value) 
 
 uint32_t FieldSpace::id_of(const Rule& rule, std::string_view field) {
   auto [it, fresh] = ids.try_emplace(std::string(field), static_cast<uint32_t>(programs.size()));
-  if (fresh) programs.push_back(std::make_unique<FieldProgram>(rule, field));
+  if (fresh) {
+    programs.push_back(std::make_unique<FieldProgram>(rule, field));
+    for (const std::string& name : programs.back()->names) clashes |= !result_names.insert(name).second;
+  }
   return it->second;
+}
+
+DoubleDouble TotalPast::Life::held(int64_t pane) const {
+  auto it = std::ranges::lower_bound(panes, pane, {}, &std::pair<int64_t, DoubleDouble>::first);
+  return it != panes.end() && it->first == pane ? it->second : DoubleDouble{};
 }
 
 Group::Group(RuleEpoch& epoch_, FieldSpace& space_, const std::vector<Tag>& tags, uint64_t hash_)
@@ -57,6 +65,12 @@ std::string Group::prefix_with(std::string_view le, std::string_view incomplete)
   out.append(prefix_, le_at_, incomplete_at_ - le_at_);
   if (!incomplete.empty()) append_tag(out, kIncompleteTag, incomplete);
   return out.append(prefix_, incomplete_at_);
+}
+
+const Group::Slot* Group::slot_of_field(const std::string& field) const {
+  auto id = space.ids.find(field);
+  uint16_t index = id == space.ids.end() ? kNoSlot : slot_of(id->second);
+  return index == kNoSlot ? nullptr : &slots_[index];
 }
 
 uint16_t Group::add_slot(uint32_t id, PanePool& pool) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "engine/pane.h"
@@ -21,9 +22,24 @@ struct RuleEpoch;
 // reload.
 struct RunningTotal {
   DoubleDouble sum;
-  int64_t last_clock_ns = 0;  // of its newest sample: idle for `expire`, it starts anew
+  int64_t last_clock_ns = 0;  // of its series' newest sample: once all were idle for `expire`, it starts anew
   uint64_t last_arrival = 0;  // a line counts once
   uint32_t users = 0;         // groups that point here
+};
+
+// What a running total was, for windows of one definition that are still to be emitted.
+struct TotalPast {
+  // It started anew while windows from before that were open: they have what it was then.
+  struct Life {
+    DoubleDouble sum;                                     // of all its increases
+    std::vector<std::pair<int64_t, DoubleDouble>> panes;  // by number: what they held as it ended, earlier lives' too
+    int64_t next_pane = 0;                                // in which the next life began
+    DoubleDouble held(int64_t pane) const;
+  };
+  std::vector<Life> lives;  // oldest first, without the one that goes on
+
+  // By window, where windows are emitted again: totals are not corrected.
+  std::vector<std::pair<int64_t, DoubleDouble>> emitted;
 };
 
 // The fields of one output measurement of one rule, with their programs. Ids are dense.
@@ -31,6 +47,8 @@ struct FieldSpace {
   std::string measurement;  // output
   std::vector<std::unique_ptr<FieldProgram>> programs;
   std::unordered_map<std::string, uint32_t> ids;
+  std::unordered_set<std::string> result_names;
+  bool clashes = false;  // some result name came twice: fields of one group may be in each other's way
 
   uint32_t id_of(const Rule& rule, std::string_view field);
 };
@@ -79,6 +97,8 @@ class Group {
     auto it = far_.find(id);
     return it == far_.end() ? kNoSlot : it->second;
   }
+  // By the field's name; null: it has not seen it.
+  const Slot* slot_of_field(const std::string& field) const;
   uint16_t add_slot(uint32_t id, PanePool& pool);
   const Slot& slot(uint16_t index) const { return slots_[index]; }
   void set_total(uint16_t index, RunningTotal* total) { slots_[index].total = total, total->users++; }

@@ -324,13 +324,13 @@ void Engine::Impl::apply_samples(Series& from, int64_t time_ns, LineFate& fate) 
           if (epoch.rule->drop_original && !fate.dropped) fate.dropped = true, fate.dropper = &epoch;
         }
       }
+      if (take.part == TakeLine::Part::kStart && target.program->has_counter && sample.is_number())
+        count_step(from, target, take, sample);
       if (take.status != TakeLine::Status::kOutside) {
         seen = true;
         take.samples++;
         if (take.part != TakeLine::Part::kOwned) {
           if (!aggregated) why = Drop::kUnowned;
-          if (take.part == TakeLine::Part::kStart && target.program->has_counter && sample.is_number())
-            count_step(from, target, take, sample);
         } else if (take.status == TakeLine::Status::kOpen) {
           if (apply_target(from, target, take, sample))
             aggregated = true;
@@ -374,20 +374,17 @@ void Engine::Impl::count_step(Series& from, const Target& target, TakeLine& take
 
 void Engine::Impl::add_to_total(const Group& group, const Group::Slot& slot, const Sample& sample) {
   RunningTotal& total = *slot.total;
-  const auto& definitions = group.epoch.state.epochs;
-  uint64_t key = definitions.size() > 1 ? RuleState::total_key(group, *slot.program) : 0;
-  if (total.last_arrival != 0 && clock_ns - total.last_clock_ns >= group.epoch.rule->expire_ns) {
-    total.sum = {};
-    if (definitions.size() > 1)
-      for (auto& epoch : definitions) epoch->totals_behind.erase(key);
-  }
-  sample.step.increase.add_to(total.sum);
+  RuleState& state = group.epoch.state;
+  if (total.last_arrival != 0 && clock_ns - total.last_clock_ns >= group.epoch.rule->expire_ns)
+    state.begin_total_anew(group, *slot.program, total, sample.time_ns);
   total.last_arrival = arrival;
   total.last_clock_ns = std::max(total.last_clock_ns, clock_ns);
-  if (definitions.size() > 1)
-    for (auto& epoch : definitions)
-      if (sample.time_ns >= epoch->windows.end_ns(epoch->windows.last_window()))
-        sample.step.increase.add_to(epoch->totals_behind[key]);
+  if (!sample.step.counted) return;
+  sample.step.increase.add_to(total.sum);
+  if (state.epochs.size() == 1) return;
+  for (auto& epoch : state.epochs)
+    if (sample.time_ns >= epoch->windows.end_ns(epoch->windows.last_window()))
+      sample.step.increase.add_to(epoch->totals_behind[RuleState::total_key(group, *slot.program)]);
 }
 
 // True if a function took it.
@@ -411,7 +408,7 @@ bool Engine::Impl::apply_target(Series& from, const Target& target, TakeLine& ta
   }
   if (program.has_counter && sample.is_number()) {
     count_step(from, target, take, sample);
-    if (slot.total && sample.step.counted && slot.total->last_arrival != arrival) add_to_total(group, slot, sample);
+    if (slot.total && slot.total->last_arrival != arrival) add_to_total(group, slot, sample);
   }
   return add_sample(program, core, program.wide() ? &take.pane->wide(slot.line + 1) : nullptr, sample);
 }

@@ -79,7 +79,10 @@ int64_t Engine::Impl::counted_since(const Group& group) const {
 // A sample of which not every window is this pod's, or none.
 void Engine::Impl::place_partly(RuleEpoch& epoch, TakeLine& take) {
   using Status = TakeLine::Status;
-  if (take.status == Status::kOutside) return;
+  if (take.status == Status::kOutside) {
+    if (!take.group->tenure || take.group->tenure->empty()) take.part = TakeLine::Part::kNone;
+    return;
+  }
   const WindowClock& w = epoch.windows;
   int64_t last = std::min(take.pane_number + w.panes(), w.last_window()), newest = 0, mine = 0, open = 0;
   for (int64_t k = std::max(take.pane_number + 1, w.first_window()); k <= last; k++) {

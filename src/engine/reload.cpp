@@ -36,11 +36,16 @@ std::vector<PlannedChange> Engine::Impl::set_rules(std::shared_ptr<const RuleSet
       generation.epochs.push_back(&epoch);
       continue;
     }
-    if (change == Change::kReplaced)
-      state.epochs.back()->windows.end_at(clock_ns), state.epochs.back()->sure_until_ns = INT64_MIN;
+    if (change == Change::kReplaced) {
+      RuleEpoch& former = *state.epochs.back();
+      former.windows.end_after(clock_ns);
+      former.sure_until_ns = INT64_MIN;
+      // What it takes now and did not before was not watched.
+      if (!watch_alike(*former.rule, rule)) state.watching = false;
+    }
     RuleEpoch& epoch = add_epoch(state, next, rule);
     state.removed = false;
-    if (reload && has_clock) epoch.windows.begin_at(clock_ns);
+    if (reload && has_clock) epoch.windows.begin_after(clock_ns);
     generation.epochs.push_back(&epoch);
   }
   for (const PlannedChange& change : plan) {
@@ -48,7 +53,7 @@ std::vector<PlannedChange> Engine::Impl::set_rules(std::shared_ptr<const RuleSet
     RuleState& state = state_of(change.rule);
     state.removed = true;
     state.order = UINT32_MAX;
-    state.epochs.back()->windows.end_at(clock_ns);
+    state.epochs.back()->windows.end_after(clock_ns);
     state.epochs.back()->sure_until_ns = INT64_MIN;
   }
   generations.push_back(std::move(generation));

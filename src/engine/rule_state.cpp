@@ -32,6 +32,32 @@ RunningTotal* RuleState::total_of(const Group& group, const FieldProgram& progra
   return total.get();
 }
 
+// In each definition of the rule, since each has panes of its own.
+void RuleState::begin_total_anew(const Group& group, const FieldProgram& program, RunningTotal& total,
+                                 int64_t time_ns) {
+  uint64_t key = total_key(group, program);
+  for (auto& epoch : epochs) {
+    auto behind = epoch->totals_behind.find(key);
+    auto found = epoch->by_prefix.find(group.prefix());
+    const Group::Slot* slot = found == epoch->by_prefix.end() ? nullptr : found->second->slot_of_field(program.field);
+    if (slot && found->second->active()) {
+      TotalPast& past = epoch->totals_past[key];
+      std::erase_if(past.lives, [&](const TotalPast::Life& life) {
+        return life.next_pane <= epoch->keep_from_pane &&
+               (life.panes.empty() || life.panes.back().first < epoch->keep_from_pane);
+      });
+      TotalPast::Life& life = past.lives.emplace_back();
+      life.sum = total.sum;
+      if (behind != epoch->totals_behind.end()) life.sum.add(-behind->second);
+      life.next_pane = epoch->windows.pane_of(time_ns);
+      for (const Pane* pane : found->second->panes())
+        if (pane->lines > slot->line) life.panes.emplace_back(pane->number, pane->wide(slot->line + 1).increase);
+    }
+    if (behind != epoch->totals_behind.end()) epoch->totals_behind.erase(behind);
+  }
+  total.sum = {};
+}
+
 CounterEntry* RuleState::counter_of(uint64_t key) {
   auto& entry = counters[key];
   if (!entry) entry = std::make_unique<CounterEntry>(), counters_swept.add(key);

@@ -79,6 +79,7 @@ struct RuleEpoch {
   // Of a definition that ended: what its groups' totals took in from samples behind its last window, which only its
   // successor sees. By total_key().
   boost::unordered_flat_map<uint64_t, DoubleDouble> totals_behind;
+  boost::unordered_flat_map<uint64_t, TotalPast> totals_past;  // by total_key()
 
   FieldSpace& space_of(std::string_view input_measurement);
 };
@@ -113,6 +114,7 @@ struct RuleState {
   uint32_t order = 0;  // in the rules files
 
   bool collision_logged = false;
+  bool clash_logged = false;
   bool incomplete_logged = false;
   bool resets_logged = false;
 
@@ -128,6 +130,8 @@ struct RuleState {
 
   CounterEntry* counter_of(uint64_t key);
   static uint64_t total_key(const Group& group, const FieldProgram& program);
+  // The total of a group's field starts anew with a sample of that time.
+  void begin_total_anew(const Group& group, const FieldProgram& program, RunningTotal& total, int64_t time_ns);
   RunningTotal* total_of(const Group& group, const FieldProgram& program);
   // Of the counters, those remembered, and totals.
   uint64_t counted_bytes() const {

@@ -60,9 +60,10 @@ class WindowClock {
   int64_t due_ns(int64_t window) const { return scaled(window, grace_ns_); }       // when it is emitted
   int64_t forgotten_ns(int64_t window) const { return scaled(window, keep_ns_); }  // when it can no longer be corrected
 
-  // The windows of this definition: those that begin at or after `from` / before `to`.
-  void begin_at(int64_t from_ns) { first_ = ceil_div(from_ns) + panes_; }
-  void end_at(int64_t to_ns) { last_ = std::min(last_, ceil_div(to_ns) - 1 + panes_); }
+  // The windows of this definition: those that begin behind `from` / at or before `to`. A window that begins that very
+  // moment is the former definition's: by the data's clock the sample that moved it there is in it already.
+  void begin_after(int64_t from_ns) { first_ = pane_of(from_ns) + 1 + panes_; }
+  void end_after(int64_t to_ns) { last_ = std::min(last_, pane_of(to_ns) + panes_); }
   int64_t first_window() const { return first_; }
   int64_t last_window() const { return last_; }
   bool in_force(int64_t window) const { return first_ <= window && window <= last_; }
@@ -94,7 +95,6 @@ class WindowClock {
     int64_t r;
     return __builtin_sub_overflow(a, b, &r) ? std::numeric_limits<int64_t>::min() : r;
   }
-  int64_t ceil_div(int64_t ns) const { return -floor_div(-ns, every_ns_); }
 
   int64_t every_ns_;
   int64_t panes_;

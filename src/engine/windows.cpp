@@ -144,7 +144,12 @@ void Engine::Impl::place_with_care(RuleEpoch& epoch, int64_t time_ns, TakeLine& 
   const WindowClock& w = epoch.windows;
   take.pane_number = w.pane_of(time_ns);
   int64_t last = std::min(take.pane_number + w.panes(), w.last_window());
-  if (std::max(take.pane_number + 1, w.first_window()) > last) return void(take.status = Status::kOutside);
+  if (std::max(take.pane_number + 1, w.first_window()) > last) {
+    take.status = Status::kOutside;
+    // Before its first window a rule learns where the counters stand.
+    if (last < w.first_window()) take.part = TakeLine::Part::kStart;
+    return;
+  }
   bool too_far =
       options.clock == ClockSource::kCaller && time_ns > clock_ns && time_ns - clock_ns > epoch.rule->future_limit_ns;
   // The ends of all its windows, and what is kept of them, must be times too.

@@ -224,6 +224,21 @@ Change compare_rules(const Rule& before, const Rule& after, std::string* detail)
   return change;
 }
 
+bool watch_alike(const Rule& before, const Rule& after) {
+  constexpr std::string_view kSelectors[] = {"namepass", "namedrop", "namepass_separator", "namedrop_separator",
+                                             "tagpass",  "tagdrop",  "fieldinclude",       "fieldexclude"};
+  auto a = rendered(before), b = rendered(after);
+  for (size_t i = 0; i < a.size(); i++)
+    if (a[i] != b[i] && std::ranges::find(kSelectors, a[i].first) != std::end(kSelectors)) return false;
+  auto counted = [](const Rule& rule) {
+    std::vector<std::string> patterns;
+    for (const FieldFunctions& f : rule.fields)
+      if (std::ranges::any_of(f.functions, is_counter)) patterns.push_back(f.pattern);
+    return patterns;
+  };
+  return counted(before) == counted(after);
+}
+
 std::vector<PlannedChange> plan_changes(const RuleSet& before, const RuleSet& after) {
   std::unordered_map<std::string_view, const Rule*> old;
   for (const Rule& rule : before.rules()) old[rule.name] = &rule;

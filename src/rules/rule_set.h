@@ -74,6 +74,8 @@ struct PlannedChange {
 std::vector<PlannedChange> plan_changes(const RuleSet& before, const RuleSet& after);
 // One line a rule, as the log and `limpet check --against` show it.
 std::string render_plan(const std::vector<PlannedChange>& plan);
+// Both take the same lines, and count the same fields of them as counters.
+bool watch_alike(const Rule& before, const Rule& after);
 Change compare_rules(const Rule& before, const Rule& after, std::string* detail = nullptr);
 
 }  // namespace limpet

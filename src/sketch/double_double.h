@@ -31,6 +31,7 @@ struct DoubleDouble {
     renormalize(s, error + t);
     renormalize(hi, lo + t_error);
   }
+  DoubleDouble operator-() const { return {-hi, -lo}; }
   // Exact where a double is not.
   void add_int(int64_t v) {
     auto high = static_cast<double>(v);

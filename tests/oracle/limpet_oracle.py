@@ -275,6 +275,25 @@ class Rule:
         self.ledger = {"seen": 0, "aggregated": 0, "forwarded": 0, "dropped": {}}
         self.memo = {}
 
+    def add_to_total(self, key, field, step, time, pane, clock):
+        """Totals live in lives, each as long as some series of the group is known: [pane of its first sample, [(time, increase)]]."""
+        total = self.totals.setdefault((key, field), {"lives": [], "seen": clock, "emitted": {}})
+        if not total["lives"] or clock - total["seen"] >= self.expire:
+            total["lives"].append((pane, []))
+        total["seen"] = max(total["seen"], clock)
+        if step is not None:
+            total["lives"][-1][1].append((time, step))
+
+    def total_of(self, key, field, window, end):
+        """Of the last life that began before the window's end; the first emission stands."""
+        total = self.totals.get((key, field))
+        if total is None:
+            return Fraction(0)
+        lives = total["lives"]
+        began = [i for i, life in enumerate(lives) if life[0] < window]
+        value = sum((step for time, step in lives[began[-1] if began else 0][1] if time < end), Fraction(0))
+        return total["emitted"].setdefault(window, value) if self.late == "correct" else value
+
     def functions_of(self, field):
         if field not in self.memo:
             out = []
@@ -546,11 +565,10 @@ class Replay:
                         continue
                     total = None
                     if f.kind == "total":
-                        total = rule.totals.get((key, field), {"sum": Fraction(0)})["sum"]
-                        total -= sum(s.step for s in rule.groups[key] if s.field == field and s.step is not None and s.time >= end)
+                        total = rule.total_of(key, field, window, end)
                     value = result(f, samples, rule.period, total)
                     if value is not None and not (value[0] == "float" and not math.isfinite(value[1])):
-                        fields[name] = value
+                        fields.setdefault(name, value)
             if rule.mode is True:
                 if fields:
                     self.results.append((rule.name, key[0], key[1], stamp, fields))
@@ -656,12 +674,8 @@ class Replay:
             step = None
             if isinstance(value, Num) and any(f.is_counter() for f in functions):
                 step = count(rule, series, field, value, time, self.clock)
-                if step is not None and any(f.kind == "total" for f in functions):
-                    total = rule.totals.setdefault((key, field), {"sum": Fraction(0), "seen": self.clock})
-                    if self.clock - total["seen"] >= rule.expire:
-                        total["sum"] = Fraction(0)
-                    total["sum"] += step
-                    total["seen"] = max(total["seen"], self.clock)
+                if any(f.kind == "total" for f in functions):
+                    rule.add_to_total(key, field, step, time, pane, self.clock)
             if not any(f.takes(value, step) for f in functions):
                 self.drop(rule, "out_of_order" if isinstance(value, Num) else "type")
                 self.touch(rule, key, pane)

@@ -203,7 +203,7 @@ TEST_CASE("every aggregated sample is work of the slice of its group, also those
   std::vector<uint64_t> expected(16);
   std::string lines;
   for (int i = 0; i < 40; i++) {
-    lines += "m,k=" + std::to_string(i) + " v=1 " + std::to_string(kStartS * kSecondNs) + "\n";
+    lines += "m,k=" + std::to_string(i) + " v=1 " + std::to_string((kStartS + 10) * kSecondNs) + "\n";
     lines += lines.substr(lines.rfind('\n', lines.size() - 2) + 1);
     uint32_t slice = ownership->slice_of(line_key("m", {{"k", std::to_string(i)}}));
     if (slice % 2 == 0) expected[slice] += 2;
