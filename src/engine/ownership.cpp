@@ -108,14 +108,14 @@ bool Engine::Impl::owns(Group& group, int64_t window) const {
   if (group.owned_as_of != ownership_number) look_up_owner(group);
   if (!group.tenure) return true;
   const WindowClock& w = group.epoch.windows;
-  return group.tenure->owns_window(w.begin_ns(window), w.due_ns(window));
+  return group.tenure->owns_window(w.begin_ns(window), w.end_ns(window));
 }
 
 // From when on this process has all samples of the group.
 int64_t Engine::Impl::held_since_ns(const Group& group, int64_t window) const {
   if (!group.tenure) return options.started.ns;
   const WindowClock& w = group.epoch.windows;
-  const Interval* interval = group.tenure->interval_of(w.begin_ns(window), w.due_ns(window));
+  const Interval* interval = group.tenure->interval_of(w.begin_ns(window), w.end_ns(window));
   return interval ? std::max(options.started.ns, interval->since_ns) : INT64_MAX;
 }
 

@@ -60,10 +60,10 @@ const std::string kSomebody = "?";  // no pod's name
 
 }  // namespace
 
-const Interval* Tenure::interval_of(int64_t begin_ns, int64_t due_ns) const {
+const Interval* Tenure::interval_of(int64_t begin_ns, int64_t end_ns) const {
   // The latest: where a pod came back before a window it had begun was over, the window is of the earlier time only.
   for (auto it = intervals_.rbegin(); it != intervals_.rend(); ++it)
-    if (it->owns_window(begin_ns, due_ns)) return &*it;
+    if (it->owns_window(begin_ns, end_ns)) return &*it;
   return nullptr;
 }
 

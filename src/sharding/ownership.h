@@ -29,14 +29,15 @@ struct Interval {
   int64_t from_ns = kBegin;   // cutover by which it came; kBegin: nobody had it before
   int64_t to_ns = kEnd;       // cutover by which it went; kEnd: it is still this pod's
   int64_t since_ns = kBegin;  // when this process adopted it: of windows that began before it has a part at most
-  // The former owner died: its windows that were not due at `from_ns` are emitted by this pod, with what it has of
-  // them; those that began at or after `inherited_ns` were its.
+  // The former owner died: its windows in progress at `from_ns` are emitted by this pod, with what it has of them;
+  // those that began at or after `inherited_ns` were its. Those that had ended, and were in their grace, are lost:
+  // should it live, it may emit them before it hears of its death.
   bool after_death = false;
   int64_t inherited_ns = kBegin;
 
-  // due_ns: when it is emitted, its end and the grace. REQUIRES: begin_ns < due_ns.
-  bool owns_window(int64_t begin_ns, int64_t due_ns) const {
-    return begin_ns < to_ns && (after_death ? due_ns > from_ns && begin_ns >= inherited_ns : begin_ns >= from_ns);
+  // REQUIRES: begin_ns < end_ns.
+  bool owns_window(int64_t begin_ns, int64_t end_ns) const {
+    return begin_ns < to_ns && (after_death ? end_ns > from_ns && begin_ns >= inherited_ns : begin_ns >= from_ns);
   }
   // A line of that time is this pod's to write back.
   bool owns_line(int64_t time_ns) const { return time_ns < to_ns && time_ns >= (after_death ? inherited_ns : from_ns); }
@@ -52,10 +53,10 @@ class Tenure {
   bool empty() const { return intervals_.empty(); }
   // Owns it now, as far as is known.
   bool current() const { return !empty() && intervals_.back().to_ns == Interval::kEnd; }
-  bool owns_window(int64_t begin_ns, int64_t due_ns) const { return interval_of(begin_ns, due_ns) != nullptr; }
+  bool owns_window(int64_t begin_ns, int64_t end_ns) const { return interval_of(begin_ns, end_ns) != nullptr; }
   bool owns_line(int64_t time_ns) const;
   // The interval to which a window belongs, or null.
-  const Interval* interval_of(int64_t begin_ns, int64_t due_ns) const;
+  const Interval* interval_of(int64_t begin_ns, int64_t end_ns) const;
   const std::vector<Interval>& intervals() const { return intervals_; }
   bool operator==(const Tenure&) const = default;
 

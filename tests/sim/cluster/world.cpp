@@ -394,7 +394,7 @@ void World::emit(Pod& pod) {
     for (size_t k = 0; k < keys_.size(); k++) {
       const Tenure& tenure = pod.ownership->tenure_of(keys_[k]);
       if (options_.bug == Bug::kFormerOwnerStops && !tenure.current()) continue;
-      const Interval* interval = tenure.interval_of(begin, end + kGraceS * kSecondNs);
+      const Interval* interval = tenure.interval_of(begin, end);
       if (!interval || (options_.bug == Bug::kHeirKeepsQuiet && begin < interval->from_ns)) continue;
       bool whole = begin >= std::max(pod.started.ns, interval->since_ns);
       Emitted& emitted = emitted_[k][pod.next_window_s];
