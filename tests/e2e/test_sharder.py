@@ -339,7 +339,7 @@ class CommandTest(ShardCase):
         self.assertEqual(owned_by(self.assignment(), "agg-2"), [])
         # --pod is another one.
         done = self.run_limpet("drain", "--config", str(config), "--pod", "nobody")
-        self.assertIn("nobody has no report", done.stderr)
+        self.assertIn('knows a pod "nobody"', done.stderr)
         # Drained twice is drained; a new life takes part again.
         self.assertEqual(self.run_limpet("drain", "--config", str(config)).returncode, 0)
         pods["agg-2"].drains = False
@@ -378,8 +378,8 @@ class CommandTest(ShardCase):
         self.assertEqual((self.directory / "reports" / "agg-2.drain").read_text().strip(), pods["agg-2"].report["incarnation"])
 
         done = self.run_limpet("drain", "--assignment.directory", str(self.directory), "--pod", "nobody")
-        self.assertEqual(done.returncode, 0)
-        self.assertIn("nobody has no report", done.stderr)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn('knows a pod "nobody"', done.stderr)
 
     def test_wrong_configuration(self):
         file = self.scratch / "sharder.toml"
