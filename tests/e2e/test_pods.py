@@ -256,7 +256,7 @@ class MovesTest(PodCase):
                             moved=[{**self.entry(moved_s, "death"), "high": SPACE}]), clusters["death"][0])
         self.wait_generation(6, *(pod for pod in pods if pod is not dead))
         adopted_s = time.time()
-        self.assertLess(adopted_s, moved_s + 1, "this machine is too busy")
+        self.assertLess(adopted_s, cutover, "this machine is too busy")
         time.sleep(2)
         dead.signal(signal.SIGCONT)
         ended_s = cutover + PERIOD_S + 1
@@ -559,12 +559,14 @@ class HeldTest(PodCase):
         self.assertEqual(pods["never"].ledger()["rules"]["count"]["aggregated"], 20_001)
 
 
-class DrainTest(PodCase):
+class DrainCase(PodCase):
     def drain(self, name, *args):
         begin = time.monotonic()
         done = self.run_limpet("drain", "--assignment.directory", self.files.path, "--pod", name, *args)
         return done.returncode, done.stderr, time.monotonic() - begin
 
+
+class DrainTest(DrainCase):
     def test_of_who_is_dead_or_unknown(self):
         pods = {name: self.pod(name) for name in ("agg-0", "agg-1")}
         for name in pods:
@@ -589,7 +591,9 @@ class DrainTest(PodCase):
         self.assertLess(seconds, 2)
         self.assertFalse((self.files.reports / "agg-9.drain").exists())
 
-    def test_of_a_pod_that_no_assignment_names(self):
+
+class NeverNamedTest(DrainCase):
+    def test_drains_after_half_a_minute(self):
         pod = self.pod("agg-0")
         self.wait_state("agg-0", "ready")
         code, said, seconds = self.drain("agg-0", "--timeout", "50s")
