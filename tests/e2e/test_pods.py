@@ -238,7 +238,7 @@ class MovesTest(PodCase):
         return files, pods
 
     def test_no_names_and_no_cutover(self):
-        clusters = {name: self.start_pair(name) for name in ("design", "none", "death")}
+        clusters = {name: self.start_pair(name) for name in ("design", "none", "back", "death")}
         pods = [pod for _, pair in clusters.values() for pod in pair.values()]
         self.wait_generation(5, *pods)
         samples = Samples(pods)
@@ -250,14 +250,18 @@ class MovesTest(PodCase):
         cutover = moved_s + 2
         dead = clusters["death"][1]["a"]
         dead.signal(signal.SIGSTOP)
-        for name, moved in (("design", [self.entry(moved_s, "drain")]), ("none", [])):
+        for name, moved in (("design", [self.entry(moved_s, "drain")]), ("none", []), ("back", [])):
             self.put(assignment(6, ["b", "a"], cutovers=[cutover, 0], moved=moved), clusters[name][0])
         self.put(assignment(6, ["b", "b"], pods=["a"], cutovers=[moved_s] * 2, states={"a": "dead"},
                             moved=[{**self.entry(moved_s, "death"), "high": SPACE}]), clusters["death"][0])
         self.wait_generation(6, *(pod for pod in pods if pod is not dead))
         adopted_s = time.time()
         self.assertLess(adopted_s, cutover, "this machine is too busy")
-        time.sleep(2)
+        # One comes back before it is gone.
+        back, pair = clusters["back"]
+        self.put(assignment(7, ["a", "a"], pods=["b"], cutovers=[cutover + 1, 0], moved=[self.entry(moved_s, "balance")]), back)
+        self.wait_generation(7, *pair.values())
+        time.sleep(max(0.0, moved_s + 2.4 - time.time()))
         dead.signal(signal.SIGCONT)
         ended_s = cutover + PERIOD_S + 1
         time.sleep(max(0.0, ended_s - time.time()))
@@ -265,9 +269,10 @@ class MovesTest(PodCase):
         time.sleep(PERIOD_S + GRACE_S)
         for pod in pods:
             self.assert_clean(pod.stop())
-        for name in ("design", "none"):
+        ends = self.windows(begun_s, ended_s)
+        for name, b_until in (("design", ended_s), ("none", ended_s), ("back", cutover + 1)):
             with self.subTest(name):
-                self.judge_move(clusters[name][1], samples, begun_s, cutover, ended_s)
+                self.judge_move(clusters[name][1], samples, ends, lambda begin: cutover <= begin < b_until)
         self.judge_death(clusters["death"][1], samples, begun_s, moved_s, adopted_s, ended_s)
 
     def entry(self, at, cause):
@@ -290,13 +295,12 @@ class MovesTest(PodCase):
                     found[where] = (line.fields["v_count"], "limpet_incomplete" in line.tags)
         return found
 
-    def judge_move(self, pods, samples, begun_s, cutover, ended_s):
-        ends = self.windows(begun_s, ended_s)
+    def judge_move(self, pods, samples, ends, is_of_b):
         right = {}
         for g in map(str, range(GROUPS)):
             moves = key_of("m", {"g": g}) < SPACE // 2
             for end in ends:
-                right["b" if moves and end - PERIOD_S >= cutover else "a", g, end] = (samples.count(end * 10**9), False)
+                right["b" if moves and is_of_b(end - PERIOD_S) else "a", g, end] = (samples.count(end * 10**9), False)
         self.assertTrue({"a", "b"} == {name for name, _, _ in right})
         self.assertEqual(self.results(pods, ends), right)
 
