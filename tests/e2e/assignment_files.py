@@ -110,7 +110,7 @@ def matching(pattern, what):
     return read
 
 
-pod_name = matching(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,252}", "name of a pod")
+pod_name = matching(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,248}", "name of a pod")
 digits_16 = matching(r"[0-9a-f]{16}", "16 lower-case hexadecimal digits")
 
 

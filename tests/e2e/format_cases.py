@@ -147,7 +147,7 @@ BAD_BODIES = [
     ("a pod without an incarnation", [('"incarnation":"77aa03c1",', "")]),
     ("a pod without a state", [('"state":"ready",', "")]),
     ("a pod of no known state", [('"ready"', '"asleep"')]),
-    ("a name of 254", [('"agg-0","incarnation"', f'"{"a" * 254}","incarnation"')]),
+    ("a name of 250", [('"agg-0","incarnation"', f'"{"a" * 250}","incarnation"')]),
     ("an empty name", [('"agg-0","incarnation"', '"","incarnation"')]),
     ("a name that is a path", [('"agg-0","incarnation"', '"a/b","incarnation"')]),
     ("a name with a dot in front", [('"agg-0","incarnation"', '".agg","incarnation"')]),

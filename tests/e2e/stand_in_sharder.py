@@ -5,12 +5,13 @@ its share in order; what a draining or dead pod has goes to those who have least
 import threading
 import time
 
-from assignment_files import GENERATION_MAX, SPACE, Directory, ranges
+from assignment_files import SPACE, Directory, ranges
 
 DEAD_AFTER_S = 10.0
 HELD_UP_S = 2.0
 MOVED_S = 3600
 ROUND_S = 0.2
+REPORTED_GENERATION_MAX = (1 << 52) - 1
 
 
 class StandInSharder:
@@ -110,7 +111,8 @@ class Plan:
         self.changed = before is not None and any(self.pods[name] != was.get(name) for name in self.pods)
 
     def _first_generation(self):
-        return min(max(self.now_s, 1 + max((report["generation"] for report in self.reports.values()), default=0)), GENERATION_MAX)
+        believed = [report["generation"] for report in self.reports.values() if report["generation"] <= REPORTED_GENERATION_MAX]
+        return max(self.now_s, 1 + max(believed, default=0))
 
     def _pod(self, name, was):
         report = self.reports.get(name)

@@ -126,21 +126,26 @@ class AggregatorTest(LimpetCase):
         self.assertEqual(self.shared.newest()["generation"], generation)
 
     def test_good_bad_and_odd_files(self):
+        foreign, last = 0, 0
         for what, data, good in format_cases.assignments():
             if good and "agg-0" in data.decode("utf-8", "replace").partition('"slices"')[0]:
                 data = self.put(data)
-                self.adopts(what)
                 body = decode_assignment(data)
+                if body["cluster"] != "default":
+                    foreign += 1
+                    self.refuses_another_cluster(foreign, last)
+                    continue
+                self.adopts(what)
+                last = self.next
                 self.assertEqual(self.said("slices_owned"), sum(owner == "agg-0" for _, _, owner, _ in ranges(body)), what)
-        self.assertEqual(self.said("rejected"), 0)
+        self.assertGreater(foreign, 2)
 
-        last = self.next
         bad = [data for _, data, good in format_cases.assignments() if not good]
         for data in bad:
             self.put(data)
-        self.assertTrue(eventually(lambda: self.said("rejected") >= len(bad), 10), (self.said("rejected"), len(bad)))
+        self.assertTrue(eventually(lambda: self.said("rejected") >= foreign + len(bad), 10), (self.said("rejected"), len(bad)))
         self.keeps(last)
-        self.assertEqual(self.said("rejected"), len(bad))
+        self.assertEqual(self.said("rejected"), foreign + len(bad))
 
         self.names_that_do_not_count(last)
         self.put(format_cases.ASSIGNMENT)
@@ -152,6 +157,11 @@ class AggregatorTest(LimpetCase):
         self.put(format_cases.ASSIGNMENT, "assignment.json")
         self.next = last
         self.keeps_what_it_has(last)
+
+    def refuses_another_cluster(self, so_far, generation):
+        self.assertTrue(eventually(lambda: self.said("rejected") == so_far, 10), self.pod.log[-3:])
+        self.assertEqual(self.said("generation"), generation)
+        (self.shared.assignments / f"{self.next}.json").unlink()
 
     def names_that_do_not_count(self, last):
         for name in ("assignments/0{}.json", "assignments/{}", "assignments/{}.json~", "assignments/x{}.json", "assignments/.tmp-x{}", "{}.json",

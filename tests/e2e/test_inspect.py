@@ -49,8 +49,8 @@ class Inspect(unittest.TestCase):
         self.assertIn(f"limpet inspect: {missing}: No such file or directory\n", err)
         code, out, err = self.limpet("check", garbled, good, foreign)
         self.assertEqual((code, out), (1, ""))
-        self.assertIn(f"{garbled}: error: line 2: its checksum is ", err)
-        self.assertIn(f"{foreign}: error: is neither rules nor a configuration, an assignment or a report\n", err)
+        self.assertIn(f"{garbled}:2:1: error: its checksum is ", err)
+        self.assertIn(f"{foreign}:1:1: error: is neither rules nor a configuration, an assignment or a report\n", err)
         self.assertTrue(err.endswith("2 errors\n"), err)
 
     def test_together_with_rules(self):

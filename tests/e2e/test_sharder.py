@@ -237,6 +237,30 @@ class BrakeTest(ShardCase):
         self.assertNotIn("frozen", [alarm["name"] for alarm in believer.json()["alarms"]])
 
 
+class AlarmTest(ShardCase):
+    def test_nobody_is_ready_and_no_generation_is_left(self):
+        shard = self.shard("--dead_after", "5s")
+        alarms = lambda: [alarm["name"] for alarm in shard.json()["alarms"]]
+        pods = self.pods("agg-0", "agg-1", state="starting")
+        self.assertTrue(eventually(lambda: "not-ready" in alarms(), 5), shard.log())
+        self.assertEqual(self.generation(), 0)
+        for name in ("agg-0", "agg-1"):
+            pods.change(name, state="ready")
+        self.wait_generation(0)
+        self.assertTrue(eventually(lambda: alarms() == [], 5), alarms())
+        self.assertTrue(eventually(lambda: shard.json()["sharder"]["listening_s"] <= 0, 20, 0.1))
+
+        last = (1 << 53) - 1
+        (self.directory / "assignments" / f"{last}.json").write_text("x\n")
+        before = self.assignment()
+        pods.change("agg-1", state="draining")
+        self.assertTrue(eventually(lambda: "generations" in alarms(), 15, 0.1), shard.log())
+        time.sleep(2)
+        self.assertEqual(self.assignment(), before)
+        self.assertEqual([path for path in self.directory.rglob("*.json") if path.stem.isdigit() and int(path.stem) > last], [])
+        self.assertEqual(sum("no generation is left" in line for line in shard.log().splitlines() if line.startswith("E! ")), 1, shard.log())
+
+
 class DirectoryTest(ShardCase):
     def test_lost_and_restored(self):
         (shard,), pods, before = self.start_cluster(["agg-0", "agg-1", "agg-2"])
@@ -339,7 +363,7 @@ class CommandTest(ShardCase):
         self.assertEqual(owned_by(self.assignment(), "agg-2"), [])
         # --pod is another one.
         done = self.run_limpet("drain", "--config", str(config), "--pod", "nobody")
-        self.assertIn("nobody has no report", done.stderr)
+        self.assertIn('knows a pod "nobody"', done.stderr)
         # Drained twice is drained; a new life takes part again.
         self.assertEqual(self.run_limpet("drain", "--config", str(config)).returncode, 0)
         pods["agg-2"].drains = False
@@ -378,8 +402,8 @@ class CommandTest(ShardCase):
         self.assertEqual((self.directory / "reports" / "agg-2.drain").read_text().strip(), pods["agg-2"].report["incarnation"])
 
         done = self.run_limpet("drain", "--assignment.directory", str(self.directory), "--pod", "nobody")
-        self.assertEqual(done.returncode, 0)
-        self.assertIn("nobody has no report", done.stderr)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn('knows a pod "nobody"', done.stderr)
 
     def test_wrong_configuration(self):
         file = self.scratch / "sharder.toml"
