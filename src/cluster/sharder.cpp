@@ -294,7 +294,8 @@ std::vector<Alarm> Sharder::alarms() const {
   if (used_up_) alarms.push_back({"generations", kUsedUp});
   if (damaged_since_) alarms.push_back({"damaged", "assignment.json is missing or damaged; it will be written again"});
   if (ahead_ != 0 && base_)
-    alarms.push_back({"ahead", fmt::format("pods know generation {}, which cannot be read here", ahead_)});
+    alarms.push_back(
+        {"ahead", fmt::format("generation {} is taken, as pods or its file say, and cannot be read here", ahead_)});
   if (held_up_) alarms.push_back({"held-up", "this sharder was held up: it listens anew and moves nothing"});
   size_t alive = 0, ready = 0;
   for (const auto& [name, pod] : liveness_.pods()) {

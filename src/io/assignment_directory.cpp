@@ -294,8 +294,9 @@ void AssignmentDirectory::remove_report(std::string_view pod) {
 }
 
 bool PodLock::locks_out() const {
-  struct stat st{};
-  return ::fstat(fd_.get(), &st) == 0 && st.st_nlink > 0;
+  struct stat held{}, there{};
+  return ::fstat(fd_.get(), &held) == 0 && ::lstat(file_.c_str(), &there) == 0 && held.st_dev == there.st_dev &&
+         held.st_ino == there.st_ino;
 }
 
 std::expected<PodLock, AssignmentDirectory::LockError> AssignmentDirectory::lock_pod(std::string_view pod) {
@@ -313,7 +314,7 @@ std::expected<PodLock, AssignmentDirectory::LockError> AssignmentDirectory::lock
           true});
     }
     // It may have been removed between the two calls.
-    PodLock lock(std::move(fd));
+    PodLock lock(std::move(fd), file);
     if (lock.locks_out()) return lock;
   }
 }

@@ -34,12 +34,13 @@ namespace limpet {
 // made anew, a sharder that cleaned up): then another process may lock the one that takes its place.
 class PodLock {
  public:
-  explicit PodLock(UniqueFd fd) : fd_(std::move(fd)) {}
-  // The file is still there, as far as this machine knows.
+  PodLock(UniqueFd fd, std::string file) : fd_(std::move(fd)), file_(std::move(file)) {}
+  // Under its name the same file is still to be found, as far as this machine knows.
   bool locks_out() const;
 
  private:
   UniqueFd fd_;
+  std::string file_;
 };
 
 class AssignmentDirectory : public AssignmentStore {

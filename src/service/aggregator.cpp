@@ -233,7 +233,7 @@ bool Aggregator::holding() {
   held_ = true;
   if (follower_) follower_->end_hold();
   if (!known && full) log_.error(fmt::format("more than {} MiB of lines wait for an assignment", kHoldBytes >> 20));
-  if (!known)
+  if (!known && !assignment_.twin)
     log_.error(
         fmt::format("no assignment names the pod \"{}\": until one does, every line is another pod's", config_.pod));
   if (stdin_open_ && config_.read_lines) pipeline_.take_lines(stdin_source_, stdin_buffer_, wall_now());

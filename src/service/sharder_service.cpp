@@ -151,8 +151,8 @@ bool ShardService::read(AssignmentRead& assignment, ReportsRead& reports) {
     return false;
   }
   directory_back();
-  note_rejected(assignment.rejected, process_.assignments_rejected);
-  note_rejected(reports.rejected, process_.reports_rejected);
+  note_rejected(assignment.rejected, rejected_assignments_, process_.assignments_rejected);
+  note_rejected(reports.rejected, rejected_reports_, process_.reports_rejected);
   return true;
 }
 
@@ -160,6 +160,7 @@ bool ShardService::publish(const std::shared_ptr<const Assignment>& next, WallTi
   auto swapped = directory_.compare_and_swap(*next, until);
   MonoTime now = monotonic_now();
   if (!swapped) {
+    if (told_.size() > kToldMax) told_.clear();
     if (told_.insert(swapped.error()).second) log_.error("not published: " + swapped.error());
     sharder_.on_published(PublishOutcome::kFailed, now);
     return true;
@@ -193,13 +194,15 @@ void ShardService::directory_back() {
   process_.directory_ok = true;
 }
 
-void ShardService::note_rejected(const std::vector<std::string>& reasons, uint64_t& counter) {
-  if (told_.size() > kToldMax) told_.clear();
+// `known`: those of the last look.
+void ShardService::note_rejected(const std::vector<std::string>& reasons, std::set<std::string>& known,
+                                 uint64_t& counter) {
   for (const std::string& reason : reasons)
-    if (told_.insert(reason).second) {
+    if (!known.contains(reason)) {
       counter++;
       log_.error(reason);
     }
+  known = {reasons.begin(), reasons.end()};
 }
 
 void ShardService::note_generation(const Assignment& assignment, bool at_start) {

@@ -55,7 +55,7 @@ class ShardService {
   bool publish(const std::shared_ptr<const Assignment>& next, WallTime until);
   void directory_lost(const std::string& why);
   void directory_back();
-  void note_rejected(const std::vector<std::string>& reasons, uint64_t& counter);
+  void note_rejected(const std::vector<std::string>& reasons, std::set<std::string>& known, uint64_t& counter);
   void note_generation(const Assignment& assignment, bool at_start);
   void note_adoptions(const std::vector<PodReport>& reports);
   void note_alarms();
@@ -72,7 +72,8 @@ class ShardService {
   SharderProcess process_;
   PhaseClock clock_;
   int64_t next_look_ns_ = 0;
-  std::set<std::string> told_;  // reasons, each logged once
+  std::set<std::string> told_;  // why something could not be published, each logged once
+  std::set<std::string> rejected_assignments_, rejected_reports_;  // what the last look found wrong
   std::deque<GenerationNote> generations_;
   std::vector<ActiveAlarm> alarms_;
   std::map<std::string, Adoption> adopted_;   // by pod

@@ -126,7 +126,10 @@ void OwnershipTracker::conclude_moves(const Assignment& assignment, std::vector<
   const Assignment& last = last_assignment_ ? *last_assignment_ : kNothing;
   const Slices &before = last.slices, &after = assignment.slices;
   int64_t me_before = last.find_pod(pod_), me = assignment.find_pod(pod_);
-  bool dead = me != kNoPod && assignment.pods[static_cast<size_t>(me)].state == PodState::kDead;
+  auto is_dead = [&](const std::string& name) {
+    int32_t pod = assignment.find_pod(name);
+    return pod != kNoPod && assignment.pods[static_cast<size_t>(pod)].state == PodState::kDead;
+  };
   std::erase_if(news, [&](const Move& move) { return move.from != pod_ && move.to != pod_; });
   std::sort(news.begin(), news.end(), [](const Move& a, const Move& b) { return a.low < b.low; });
   auto next_news = news.begin();
@@ -146,7 +149,7 @@ void OwnershipTracker::conclude_moves(const Assignment& assignment, std::vector<
       if (covers(*next_news, low)) active.push_back(&*next_news);
     if (std::any_of(active.begin(), active.end(), [&](const Move* m) { return had ? m->from == pod_ : m->to == pod_; }))
       continue;
-    MoveCause cause = had && dead ? MoveCause::kDeath : cause_of_change(assignment, low);
+    MoveCause cause = is_dead(from) ? MoveCause::kDeath : cause_of_change(assignment, low);
     const std::string& to = has ? pod_ : kSomebody;
     // Windows before that were not the dead pod's either.
     if (has && cause == MoveCause::kDeath && !from.empty() && !is_old(former_cutover_s, now))

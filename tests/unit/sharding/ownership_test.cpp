@@ -160,10 +160,9 @@ TEST_CASE("a death between whom the file does not say") {
     Assignment next = halves(2, "b", "b", 300);
     next.created_s = 300;
     next.moved = {move(0, kHalf, 300, "", "", MoveCause::kDeath)};
-    // Who reads of itself that it is dead need not read why.
-    if (by_state) next.pods[0].state = PodState::kDead;
+    // A pod that is dead has not given it away.
+    if (by_state) next.pods[0].state = PodState::kDead, next.moved.clear();
     const Tenure heir = b.adopt(next, at(301))->tenure_of(5);
-    if (by_state) next.moved.clear();
     CHECK(a.adopt(next, at(360))->tenure_of(5).empty());
     CHECK(window(heir, 295, 305));
     CHECK_FALSE(window(heir, 290, 300));
