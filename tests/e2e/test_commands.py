@@ -1,5 +1,6 @@
 """The command line itself: what is said of a word that is no command, a flag that a command does not have, a file of another kind."""
 
+import shutil
 import subprocess
 import tempfile
 import unittest
@@ -10,11 +11,23 @@ from settings import limpet as limpet_path
 COMMANDS = ("aggregate", "check", "explain", "parse", "replay", "test")
 
 
-def limpet(*args):
-    return subprocess.run([limpet_path(), *args], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=False)
+def limpet(*args, stdin=None):
+    """stdin: what comes over a pipe; without, there is none."""
+    where = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
+    return subprocess.run([limpet_path(), *args], **where, capture_output=True, text=True, timeout=30, check=False)
+
+RULES = '[[rule]]\nname = "r"\nnamepass = ["m"]\nperiod = "10s"\n[rule.fields]\nv = ["count"]\n'
 
 
 class CommandLineTest(unittest.TestCase):
+    def setUp(self):
+        self.directory = Path(tempfile.mkdtemp(prefix="limpet-e2e-"))
+        self.addCleanup(shutil.rmtree, self.directory, True)
+
+    def file(self, name, text):
+        (self.directory / name).write_text(text)
+        return self.directory / name
+
     def says(self, args, *texts, code=2):
         done = limpet(*args)
         self.assertEqual((done.returncode, done.stdout), (code, ""), done.stderr)
@@ -46,7 +59,16 @@ class CommandLineTest(unittest.TestCase):
         self.says(["parse", "--dialect", "loose"], "loose not in")
 
     def test_rules_with_one_letter_too_many(self):
-        with tempfile.TemporaryDirectory() as directory:
-            path = Path(directory) / "r.toml"
-            path.write_text('[[rules]]\nname = "a"\n')
-            self.says(["check", str(path)], 'unknown key "rules" in a rules file (did you mean "rule"?)', code=1)
+        path = self.file("r.toml", '[[rules]]\nname = "a"\n')
+        self.says(["check", path], 'unknown key "rules" in a rules file (did you mean "rule"?)', code=1)
+
+    def test_rules_take_one_value_each_time(self):
+        rules, more = self.file("r.toml", RULES), self.file("s.toml", RULES.replace('"r"', '"s"').replace('"m"', '"n"'))
+        lines, stats = self.file("m.lp", "m v=1 1\n"), self.directory / "stats.json"
+        for flags in ([lines, lines], [lines, "--all"], ["-", "--stats", stats], ["--rules", more, lines]):
+            done = limpet("replay", "--rules", rules, *flags)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(done.stdout.count("v_count"), 0 if "-" in flags else 1, done.stdout)
+        self.assertEqual(limpet("explain", "--rules", rules, "--rules", more, "m v=1", "--all").returncode, 0)
+        self.says(["replay", "--rules", rules], "lines is required")
+        self.assertIn(f"E! {more}: error: belongs to no flag", limpet("aggregate", "--rules", rules, more, stdin="").stderr)
