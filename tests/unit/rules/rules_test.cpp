@@ -87,12 +87,14 @@ TEST_CASE("functions and their names") {
   CHECK(suffix("p99.9") == "p99_9");
   CHECK(suffix("quantile(0.999)") == "p99_9");
   CHECK(suffix("quantile( 0.5 )") == "p50");
+  CHECK(suffix("quantile(0.999)(max)") == "p99_9_max");
   CHECK(suffix("sum(last)") == "sum_last");
   CHECK(suffix("stdev") == "stdev");
   CHECK(suffix("histogram(1,2)") == "bucket");
   CHECK(suffix("p90(max)") == "p90_max");
   for (const char* bad : {"", "sum(", "sum()", "median", "p101", "quantile(1.5)", "sum(sum(last))", "distinct(last)",
-                          "sum(p50)", "quantile(x)", "p"})
+                          "sum(p50)", "quantile(x)", "p", ")(", ")sum(", "quantile(0.5)max", "quantile(0.5)(max)(sum)",
+                          "quantile()(max)", "histogram(1)(max)", "sum(quantile(0.5)(max))"})
     CHECK(!parse_function(bad));
 }
 
