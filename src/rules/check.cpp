@@ -183,7 +183,7 @@ void check_collisions(const std::vector<DraftRule>& drafts, std::vector<Diagnost
   };
   std::unordered_map<std::string, Bucket> buckets;
   for (const DraftRule& draft : drafts) {
-    if (draft.rule.mode == RuleMode::kOff) continue;
+    if (draft.rule.mode == RuleMode::kOff || !draft.read) continue;
     Bucket& bucket = buckets[output_key(draft.rule)];
     std::set<const DraftRule*> rivals(bucket.other.begin(), bucket.other.end());
     const Filter& names = draft.rule.selector.namepass;
