@@ -76,6 +76,15 @@ class CommandLineTest(unittest.TestCase):
         self.says(["replay", "--rules", rules], "lines is required")
         self.assertIn(f"E! {more}: error: belongs to no flag", limpet("aggregate", "--rules", rules, more, stdin="").stderr)
 
+    def test_a_pattern_that_matches_no_file(self):
+        rules, none, empty = self.file("r.toml", RULES), self.directory / "z*.toml", self.directory / "empty"
+        empty.mkdir()
+        self.says(["check", none], f"{none}: error: no file matches", code=1)
+        self.says(["check", "--against", rules, none], f"{none}: error: no file matches", code=1)
+        self.says(["check", "--against", empty, rules], f"{empty}: error: no file matches", code=1)
+        self.assertIn(f"{none}: error: no file matches", limpet("test", none).stderr)
+        self.assertEqual(limpet("test", none).returncode, 1)
+
 
 def words_of(braces):
     """--a.{b,c} as zsh expands it."""
