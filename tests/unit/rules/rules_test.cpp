@@ -167,6 +167,44 @@ TEST_CASE("that dropped lines lose fields is advice to who writes the rules") {
   CHECK(to_string(loaded.advice[0]).starts_with("rules.toml:8:8: warning: rule \"r2\" drops the lines it takes; "));
 }
 
+TEST_CASE("advice on dropped lines says what is lost") {
+  auto made = [](const std::string& name, const std::string& more, const std::string& fields) {
+    return "[[rule]]\nname = \"" + name + "\"\nperiod = \"1m\"\nmeasurement = \"" + name + "\"\n" + more +
+           "[rule.fields]\n" + fields + "\n";
+  };
+  auto advice = [&](const std::string& more, const std::string& fields, const std::string& others) {
+    LoadedRules loaded = load_rules({{"r.toml", made("a", "drop_original = true\n" + more, fields) + others}});
+    REQUIRE(loaded.ok());
+    if (loaded.advice.empty()) return std::string();
+    std::string text = loaded.advice[0].message;
+    return text.substr(text.find("their"));
+  };
+  const std::string all = "\"*\" = [\"count\"]", v = "v = [\"count\"]", m = "namepass = [\"m\"]\n";
+  const std::string only_v = "fieldinclude = [\"v\"]\n", but_v = "fieldexclude = [\"v\"]\n";
+
+  CHECK(advice(m, v, "") == "their fields other than v are lost");
+  CHECK(advice(m + only_v, all, "") == "their fields other than * (limited by fieldinclude v) are lost");
+  CHECK(advice(but_v, all, "") == "their fields other than * (limited by fieldexclude v) are lost");
+
+  // Another rule that surely takes those lines.
+  CHECK(advice(m + only_v, all, made("b", "", all)).empty());
+  CHECK(advice(m, v, made("b", "namepass = [\"x\", \"m\"]\nnamedrop = [\"x\"]\n", all)).empty());
+  CHECK(advice("tagpass = { t = [\"1\"] }\n", v, made("b", "tagpass = { t = [\"1\"] }\n", all)).empty());
+  CHECK(advice(but_v, all, made("b", "", v)).empty());
+  CHECK(advice(only_v, all, made("b", but_v, all)).empty());
+  CHECK(advice(m, v, made("b", "", v + "\nw = [\"count\"]")) == "their fields other than v, w (rule \"b\") are lost");
+  CHECK(advice(m, v, made("b", "", v)) == "their fields other than v are lost");
+
+  // One that perhaps does.
+  for (const char* more : {"tagpass = { t = [\"1\"] }\n", "tagdrop = { t = [\"1\"] }\n", "namepass = [\"m\"]\n"})
+    CHECK(advice("", v, made("b", more, all)) ==
+          "their fields other than v are lost unless another rule aggregates them");
+
+  // One that does not.
+  for (const char* more : {"namepass = [\"n\"]\n", "enabled = false\n", "enabled = \"preview\"\n"})
+    CHECK(advice(m, v, made("b", more, all)) == "their fields other than v are lost");
+}
+
 TEST_CASE("a misspelt key is one error, not also a missing one") {
   std::string good = "[[rule]]\nname = \"r\"\nperiod = \"1m\"\n[rule.fields]\nv = [\"count\"]\n";
   auto errors = [&](const std::string& from, const std::string& to) {
