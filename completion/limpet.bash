@@ -9,10 +9,11 @@ _limpet() {
     --dialect) mapfile -t COMPREPLY < <(compgen -W "telegraf strict" -- "$current"); return ;;
     --precision) mapfile -t COMPREPLY < <(compgen -W "ns us ms s" -- "$current"); return ;;
     --log_level) mapfile -t COMPREPLY < <(compgen -W "error warn info debug" -- "$current"); return ;;
+    --assignment.unowned) mapfile -t COMPREPLY < <(compgen -W "drop" -- "$current"); return ;;
     --stdin) mapfile -t COMPREPLY < <(compgen -W "lines none" -- "$current"); return ;;
   esac
   case $command in
-    aggregate) flags="--config --rules --listen.http --listen.socket --listen.insecure --emit_rate --on_stop --stdin --dialect --pod --metrics_interval --log_level --stats_file" ;;
+    aggregate) flags="--config --rules --listen.http --listen.socket --listen.insecure --emit_rate --on_stop --stdin --dialect --pod --metrics_interval --log_level --stats_file --assignment.directory --assignment.unowned --assignment.pod --assignment.zone --assignment.host --assignment.revision --assignment.weight" ;;
     check) flags="--against" ;;
     drain) flags="--assignment.directory --config --pod --timeout" ;;
     explain) flags="--rules --assignment --all" ;;

@@ -24,13 +24,15 @@ _limpet() {
         '--listen.socket[stream listener]:socket:' '--listen.insecure[allow other addresses than loopback]:bool:(true false)' \
         '--emit_rate[results per second]:lines:' '--stdin[where lines come from]:word:(lines none)' '--dialect[what is valid]:word:(telegraf strict)' \
         '--pod[name of this process]:name:' '--metrics_interval[self-metrics as lines]:time:' '--log_level[level]:word:(error warn info debug)' \
-        '--on_stop[open windows at the end]:word:(flush)' '--stats_file[ledger at the end]:file:_files' ;;
+        '--on_stop[open windows at the end]:word:(flush)' '--stats_file[ledger at the end]:file:_files' \
+        '--assignment.directory[directory of the cluster]:directory:_files -/' '--assignment.unowned[lines of other owners]:word:(drop)' \
+        '--assignment.'{pod,zone,host,revision,weight}'[what the report says of this pod]:value:' ;;
     check) _arguments '--against[what a reload would do]:old:_files' '*:file:_files' ;;
     drain) _arguments '--assignment.directory[directory of the cluster]:directory:_files -/' '--config[configuration file]:file:_files' '--pod[which]:name:' '--timeout[how long to wait]:time:' ;;
     explain) _arguments '*--rules[rules files]:glob:_files' '--assignment[whose each key is]:file or directory:_files' '--all[every rule]' '*:line:' ;;
     inspect) _arguments '*:file:_files' ;;
     parse) _arguments '--dialect[what is valid]:word:(telegraf strict)' '--precision[unit]:unit:(ns us ms s)' '--default-time[ns]:ns:' '*:file:_files' ;;
-    replay) _arguments '*--rules[rules files]:glob:_files' '--all[lines that pass through, too]' '--stats[numbers as JSON]:file:_files' '*:file:_files' ;;
+    replay) _arguments '*--rules[rules files]:glob:_files' '--all[lines that pass through, too]' '--stats[numbers as JSON]:file:_files' '--dialect[what is valid]:word:(telegraf strict)' '*:file:_files' ;;
     shard)
       _arguments '--config[configuration file]:file:_files' '--assignment.directory[directory of the cluster]:directory:_files -/' \
         '--assignment.cluster[name of the cluster]:name:' '--listen.http[status page, API, metrics]:address:' \

@@ -1,6 +1,7 @@
 #include "plugin/check_command.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
@@ -52,10 +53,14 @@ std::vector<std::string> expanded(const std::vector<std::string>& patterns) {
   return expand_globs(out);
 }
 
-// Reads the files; one that cannot be read is an error.
+// Reads the files; one that cannot be read is an error, and so is none at all.
 std::vector<SourceFile> read_all(const std::vector<std::string>& patterns, std::vector<Diagnostic>& diagnostics) {
   std::vector<SourceFile> files;
-  for (const std::string& path : expanded(patterns)) {
+  std::vector<std::string> paths = expanded(patterns);
+  if (paths.empty())
+    diagnostics.push_back(
+        {fmt::format("{}", fmt::join(patterns, " ")), 0, 0, "no file matches", Diagnostic::Severity::kError});
+  for (const std::string& path : paths) {
     auto text = read_file(path);
     if (text)
       files.push_back({path, std::move(*text)});
@@ -148,10 +153,6 @@ int check(const Arguments& arguments) {
                             {[](const SourceFile&) { return true; }, check_rules}};
   std::vector<Diagnostic> diagnostics;
   std::vector<SourceFile> files = read_all(arguments.files, diagnostics);
-  if (files.empty() && diagnostics.empty()) {
-    fmt::print(stderr, "limpet check: no file matches\n");
-    return 1;
-  }
   std::string found;
   for (const FileKind& kind : kinds) {
     auto rest = std::stable_partition(files.begin(), files.end(), kind.is);

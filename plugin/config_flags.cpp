@@ -7,16 +7,17 @@
 namespace limpet {
 namespace {
 
-// What CLI11 did not know: `--name value` or `--name=value`.
-std::vector<Flag> unknown_flags(const std::vector<std::string>& rest) {
-  std::vector<Flag> flags;
+// What CLI11 did not know: `--name value`, `--name=value`, or a value too many.
+void add_unknown(const std::vector<std::string>& rest, ConfigSource& source) {
+  bool behind_flag = false;
   for (const std::string& text : rest) {
     std::string name = text.substr(0, text.find('='));
     size_t dashes = name.find_first_not_of('-');
-    if (dashes == 0 && !flags.empty()) continue;  // the value of the one before
-    flags.push_back({dashes == name.npos ? name : name.substr(dashes), {}});
+    if (dashes != 0)
+      source.flags.push_back({dashes == name.npos ? name : name.substr(dashes), {}}), behind_flag = true;
+    else if (!behind_flag)
+      source.unread.push_back({text, 0, 0, "belongs to no flag: each value needs its own, as in --rules A --rules B"});
   }
-  return flags;
 }
 
 }  // namespace
@@ -30,7 +31,9 @@ std::shared_ptr<ConfigArguments> add_config_flags(CLI::App& command, std::span<c
     auto store = [arguments, name](const std::vector<std::string>& values) { arguments->flags[name] = values; };
     CLI::Option* option =
         command.add_option_function<std::vector<std::string>>("--" + name, store, std::string(key.help));
-    option->type_name(std::string(key.value))->expected(key.kind == ConfigKey::Kind::kBoolean ? 0 : 1, 1);
+    option->type_name(std::string(key.value))
+        ->expected(key.kind == ConfigKey::Kind::kBoolean ? 0 : 1, 1)
+        ->allow_extra_args(false);
     option->multi_option_policy(key.kind == ConfigKey::Kind::kTexts ? CLI::MultiOptionPolicy::TakeAll
                                                                     : CLI::MultiOptionPolicy::TakeLast);
   }
@@ -47,7 +50,7 @@ ConfigSource read_config_source(const ConfigArguments& arguments, const std::vec
       source.unread.push_back({arguments.config, 0, 0, text.error().substr(arguments.config.size() + 2)});
   }
   source.flags.assign(arguments.flags.begin(), arguments.flags.end());
-  for (Flag& flag : unknown_flags(rest)) source.flags.push_back(std::move(flag));
+  add_unknown(rest, source);
   return source;
 }
 

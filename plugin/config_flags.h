@@ -28,7 +28,7 @@ std::shared_ptr<ConfigArguments> add_config_flags(CLI::App& command, std::span<c
 struct ConfigSource {
   SourceFile file;                 // without a path if there is none, or it could not be read
   std::vector<Flag> flags;         // the known ones, then the unknown
-  std::vector<Diagnostic> unread;  // why the file could not be read
+  std::vector<Diagnostic> unread;  // why the file could not be read; words that belong to no flag
 };
 // `rest`: what CLI11 did not know.
 ConfigSource read_config_source(const ConfigArguments& arguments, const std::vector<std::string>& rest);

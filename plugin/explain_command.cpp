@@ -12,6 +12,7 @@
 
 #include "io/assignment_directory.h"
 #include "io/files.h"
+#include "plugin/rules_flag.h"
 #include "service/explain.h"
 #include "service/load_rule_files.h"
 #include "sharding/assignment_codec.h"
@@ -96,10 +97,7 @@ void add_explain_command(CLI::App& app, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand("explain", "Say which rules take a line, whose its keys are, and why not");
   command->footer(std::string(kHelp) + "\n" + kExamples);
-  command->add_option("--rules", arguments->rules, "Rules files, or patterns of their names")
-      ->required()
-      ->allow_extra_args(false)
-      ->type_name("GLOB");
+  add_rules_flag(*command, arguments->rules);
   command->add_option("lines", arguments->lines, "Lines of line protocol, quoted")->required()->type_name("LINE");
   command->add_option("--assignment", arguments->assignment, "Whose each key is, by this assignment or cluster")
       ->type_name("FILE|DIRECTORY");

@@ -10,6 +10,7 @@
 #include "io/files.h"
 #include "io/stderr_log.h"
 #include "io/stdio.h"
+#include "plugin/rules_flag.h"
 #include "service/load_rule_files.h"
 #include "service/replay.h"
 
@@ -108,11 +109,7 @@ void add_replay_command(CLI::App& app, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand("replay", kHelp);
   command->footer(kExamples);
-  command->add_option("--rules", arguments->rules, "Rules files, a shell pattern; may be given several times")
-      ->required()
-      ->type_name("GLOB")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  add_rules_flag(*command, arguments->rules);
   command->add_flag("--all", arguments->all, "Print the lines that are written back, too, in the order of things");
   command
       ->add_option(

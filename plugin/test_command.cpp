@@ -1,6 +1,7 @@
 #include "plugin/test_command.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <memory>
@@ -49,8 +50,10 @@ struct Arguments {
 int run(const Arguments& arguments) {
   NoLog log;
   size_t tests = 0, failed = 0;
-  bool broken = false;
-  for (const std::string& file : expand_globs(arguments.files)) {
+  std::vector<std::string> files = expand_globs(arguments.files);
+  bool broken = files.empty();
+  if (broken) fmt::print(stderr, "{}: error: no file matches\n", fmt::join(arguments.files, " "));
+  for (const std::string& file : files) {
     RuleTestReport report = run_rule_tests(file, log);
     tests += report.tests;
     failed += report.failures.size();

@@ -12,7 +12,7 @@ inline constexpr size_t kLineBytesMax = size_t{1} << 20;
 // Longest result line, bytes: Telegraf before 1.33.3 stops reading at 256 KiB, tools behind it at 64 KiB. Longer ones
 // are split by fields; a field that alone is longer is left out. Counter: `too_long` of the rule.
 inline constexpr size_t kResultBytesMax = 60 * 1024;
-// Tags and fields of a line. Counter: lines bad `too_many_tags`, `too_many_fields`.
+// Tags and fields of a line. Counter: lines bad `too_many`.
 inline constexpr size_t kTagsMax = 1024;
 inline constexpr size_t kFieldsMax = 65536;
 // Input fields of one group: each is numbered in 16 bits. Samples of further ones are dropped. Counter: samples dropped
@@ -28,6 +28,8 @@ inline constexpr size_t kRulesMax = 32'000;
 inline constexpr int64_t kPanesPerWindowMax = 1000;
 // One log line, bytes; Telegraf stops reading stderr at 64 KiB. Longer texts are cut.
 inline constexpr size_t kLogLineBytesMax = 8 * 1024;
+// Header of one HTTP request, bytes. Answer 431.
+inline constexpr size_t kHttpHeaderBytesMax = 16 * 1024;
 // One HTTP body, bytes, on the wire and inflated. Answer 413.
 inline constexpr size_t kHttpBodyBytesMax = size_t{32} << 20;
 inline constexpr size_t kHttpInflatedBytesMax = size_t{256} << 20;

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <optional>
 
+#include "base/limits.h"
 #include "io/gzip.h"
 #include "io/network_impl.h"
 
@@ -16,8 +17,6 @@ namespace {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = beast::http;
-
-constexpr size_t kHeaderBytesMax = 16 * 1024;
 
 std::string percent_decoded(std::string_view text) {
   std::string out;
@@ -47,7 +46,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
     held_.reset();
     held_ = std::make_unique<BodyBytes>(shared_);
     parser_.emplace();
-    parser_->header_limit(kHeaderBytesMax);
+    parser_->header_limit(limits::kHttpHeaderBytesMax);
     parser_->body_limit(shared_.limits.body_bytes);
     stream_.expires_after(std::chrono::nanoseconds(shared_.limits.idle_ns));
     http::async_read_header(stream_, buffer_, *parser_, [self = shared_from_this()](beast::error_code error, size_t) {

@@ -195,13 +195,25 @@ std::expected<FunctionSpec, std::string> nested(std::string_view text, std::stri
   return spec;
 }
 
+// The parenthesis of the arguments: the last one that stands in no other, as in quantile(0.9)(max).
+//                                                                                            ^
+size_t arguments_of(std::string_view text) {
+  size_t open = text.npos;
+  int depth = 0;
+  for (size_t i = 0; i < text.size(); i++) {
+    if (text[i] == '(' && depth++ == 0) open = i;
+    if (text[i] == ')') depth--;
+  }
+  return open;
+}
+
 }  // namespace
 
 std::expected<FunctionSpec, std::string> parse_function(std::string_view written) {
   std::string text;
   std::copy_if(written.begin(), written.end(), std::back_inserter(text), [](char c) { return c != ' ' && c != '\t'; });
   if (text.empty()) return std::unexpected("an empty function: a name is expected, as in \"mean\"");
-  size_t open = text.find('(');
+  size_t open = arguments_of(text);
   if (open == text.npos) {
     if (is_percentile(text)) return quantile(text, std::string_view(text).substr(1), 100);
     auto kind = simple(text);

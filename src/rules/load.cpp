@@ -65,14 +65,17 @@ class FileReader {
   }
   // Once: what stands in [defaults] is read again by every rule.
   void report(const toml::source_region& at, std::string message, Diagnostic::Severity severity) {
+    faults_++;
     if (!reported_.insert({at.begin.line, at.begin.column, message}).second) return;
     diagnostics_.push_back(
         {file_.path, static_cast<int>(at.begin.line), static_cast<int>(at.begin.column), std::move(message), severity});
   }
   const SourceFile& file() const { return file_; }
+  size_t faults() const { return faults_; }  // errors met, each time anew
 
  private:
   const SourceFile& file_;
+  size_t faults_ = 0;
   std::vector<Diagnostic>& diagnostics_;
   std::set<std::tuple<toml::source_index, toml::source_index, std::string>> reported_;
 };
@@ -421,6 +424,7 @@ void check_defaults(FileReader& reader, const toml::table& table) {
 }
 
 void read_rule(FileReader& reader, const toml::table& table, const toml::table* defaults, std::vector<DraftRule>& out) {
+  size_t faults_before = reader.faults();
   check_known(reader, table, "[[rule]]", kRuleKeys);
   Keys keys(reader, table, defaults);
   DraftRule draft;
@@ -442,6 +446,7 @@ void read_rule(FileReader& reader, const toml::table& table, const toml::table* 
   check_bucket_tag(keys, rule);
   check_shard_by(keys, rule);
   check_templates(keys, rule);
+  draft.read = reader.faults() == faults_before;
   out.push_back(std::move(draft));
 }
 
@@ -458,6 +463,7 @@ void read_rules_file(const SourceFile& file, std::vector<DraftRule>& out, std::v
   constexpr std::string_view kTop[] = {"rule", "defaults"};
   check_known(reader, root, "a rules file", kTop);
   const toml::table* defaults = nullptr;
+  bool defaults_known = true;  // by their names
   if (const toml::node* node = root.get("defaults")) {
     defaults = node->as_table();
     if (!defaults)
@@ -467,7 +473,9 @@ void read_rules_file(const SourceFile& file, std::vector<DraftRule>& out, std::v
       std::copy_if(std::begin(kRuleKeys), std::end(kRuleKeys), std::back_inserter(known), [](std::string_view k) {
         return std::find(std::begin(kNotDefaults), std::end(kNotDefaults), k) == std::end(kNotDefaults);
       });
+      size_t faults_before = reader.faults();
       check_known(reader, *defaults, "[defaults]", known);
+      defaults_known = reader.faults() == faults_before;
       check_defaults(reader, *defaults);
     }
   }
@@ -475,7 +483,10 @@ void read_rules_file(const SourceFile& file, std::vector<DraftRule>& out, std::v
   if (!rules) return;
   if (!rules->is_array_of_tables())
     return reader.error(rules->source(), "rules are written as [[rule]], with two brackets");
-  for (const toml::node& rule : *rules->as_array()) read_rule(reader, *rule.as_table(), defaults, out);
+  for (const toml::node& rule : *rules->as_array()) {
+    read_rule(reader, *rule.as_table(), defaults, out);
+    out.back().read &= defaults_known;
+  }
 }
 
 }  // namespace limpet

@@ -204,7 +204,7 @@ LoadedRules load_rules(const std::vector<SourceFile>& files) {
                                   Diagnostic::Severity::kError});
   check_names(drafts, loaded.diagnostics);
   for (const DraftRule& draft : drafts) check_result_fields(draft, loaded.diagnostics);
-  if (loaded.diagnostics.empty()) check_collisions(drafts, loaded.diagnostics);
+  check_collisions(drafts, loaded.diagnostics);
   check_drops(drafts, loaded.advice);
   std::ranges::stable_sort(loaded.diagnostics, {}, position);
   std::ranges::stable_sort(loaded.advice, {}, position);

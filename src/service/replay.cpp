@@ -253,6 +253,10 @@ void Replay::finish() {
   for (const Input* input : all_inputs_) summary_.bytes_in += input->buffer.offset();
   all_inputs_.clear();
   summary_.ledger = engine_.ledger();
+  for (const Rule& rule : engine_.rules().rules())
+    if (rule.mode != RuleMode::kPreview) summary_.results += summary_.ledger.rules[rule.name].results;
+  summary_.all = options_.all;
+  summary_.lines_out = summary_.results + (options_.all ? summary_.ledger.lines.written_back : 0);
 }
 
 }  // namespace limpet

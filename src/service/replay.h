@@ -30,17 +30,19 @@ struct ClockJump {
 };
 
 struct ReplaySummary {
-  uint64_t bytes_in = 0;   // after inflating
-  uint64_t bytes_out = 0;  // results, with `all` written-back lines too
-  SeenEver seen;           // in all of the input
-  double seconds = 0;      // from the first byte read to the last result rendered, without the time the output took
+  uint64_t bytes_in = 0;  // after inflating
+  uint64_t results = 0;   // result lines printed; those of rules in preview are not
+  // What was printed: the results, with `all` the written-back lines, too.
+  uint64_t lines_out = 0, bytes_out = 0;
+  bool all = false;
+  SeenEver seen;       // in all of the input
+  double seconds = 0;  // from the first byte read to the last result rendered, without the time the output took
   Ledger ledger;
   std::vector<ClockJump> jumps;  // the first few
   uint64_t jump_count = 0;
   uint64_t bad_reported = 0;
 
   uint64_t samples() const;
-  uint64_t results() const;
   // {"lines":N,"bytes":N,"series":N,"samples":N,"results":N,"seconds":X,"ledger":{...}}; "series_estimated":true behind
   // "series" where that is an estimate.
   std::string to_json() const;

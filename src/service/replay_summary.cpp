@@ -41,16 +41,10 @@ uint64_t ReplaySummary::samples() const {
   return sum;
 }
 
-uint64_t ReplaySummary::results() const {
-  uint64_t sum = 0;
-  for (const auto& [name, rule] : ledger.rules) sum += rule.results;
-  return sum;
-}
-
 std::string ReplaySummary::to_json() const {
   return fmt::format(
       "{{\"lines\":{},\"bytes\":{},\"series\":{},{}\"samples\":{},\"results\":{},\"seconds\":{:.6f},\"ledger\":{}}}\n",
-      ledger.lines.read, bytes_in, seen.series, seen.exact ? "" : "\"series_estimated\":true,", samples(), results(),
+      ledger.lines.read, bytes_in, seen.series, seen.exact ? "" : "\"series_estimated\":true,", samples(), results,
       seconds, ledger.to_json());
 }
 
@@ -58,11 +52,12 @@ std::string ReplaySummary::to_text() const {
   const LineLedger& lines = ledger.lines;
   const std::string about = seen.exact ? "" : "about ";
   std::string out = fmt::format("{:>12} {:>20} {:>20}\n", "", "in", "out");
-  out += fmt::format("{:>12} {:>20} {:>20}\n", "lines", grouped(lines.read), grouped(results()));
+  out += fmt::format("{:>12} {:>20} {:>20}\n", "lines", grouped(lines.read), grouped(lines_out));
   out += fmt::format("{:>12} {:>20} {:>20}\n", "bytes", grouped(bytes_in), grouped(bytes_out));
-  out += fmt::format("{:>12} {:>20} {:>20}\n", "series", about + grouped(seen.series), about + grouped(seen.groups));
+  out += fmt::format("{:>12} {:>20} {:>20}\n", "series", about + grouped(seen.series),
+                     about + grouped(seen.groups) + (all ? " of results" : ""));
   out += fmt::format("{} samples; {:.3g} lines in for one result; {} lines written back, {} dropped by rules, {} bad\n",
-                     grouped(samples()), ratio(lines.read, results()), grouped(lines.written_back),
+                     grouped(samples()), ratio(lines.read, results), grouped(lines.written_back),
                      grouped(lines.original_dropped), grouped(lines.bad_total()));
   out += fmt::format("{:.3f} s", seconds);
   if (seconds > 0)

@@ -120,9 +120,26 @@ class TestFile {
       };
       if (name == "end" || name == "silent") must(value.is_boolean(), "true or false");
       if (name == "dropped") must(value.is_table(), "a table, as in dropped = { RULE = { late = 1 } }");
+      if (name == "dropped" && value.is_table()) check_reasons(*value.as_table());
       if (name == "step") must(value.is_array_of_tables(), "written as [[test.step]]");
       for (std::string_view text : {"name", "input", "expect", "written_back", "reload"})
         if (name == text) must(value.is_string(), "a text in quotes; of several lines in \"\"\"");
+    }
+  }
+
+  // A count under a name that is none would not be compared with anything.
+  void check_reasons(const toml::table& dropped) {
+    std::vector<std::string_view> known;
+    for (size_t i = 0; i < kDropReasons; i++) known.push_back(reason(static_cast<Drop>(i)));
+    for (const auto& [rule, counts] : dropped) {
+      const toml::table* table = counts.as_table();
+      if (!table) {
+        error(counts.source(), "\"" + std::string(rule.str()) + "\" must be a table, as in { late = 1 }");
+        continue;
+      }
+      check_keys(*table, "\"dropped\"", known);
+      for (const auto& [why, count] : *table)
+        if (!count.is_integer()) error(count.source(), "\"" + std::string(why.str()) + "\" must be a whole number");
     }
   }
 

@@ -1,20 +1,36 @@
 """The command line itself: what is said of a word that is no command, a flag that a command does not have, a file of another kind."""
 
+import itertools
+import re
+import shutil
 import subprocess
 import tempfile
 import unittest
 from pathlib import Path
 
+from settings import ROOT
 from settings import limpet as limpet_path
 
-COMMANDS = ("aggregate", "check", "explain", "parse", "replay", "test")
+COMMANDS = ("aggregate", "check", "drain", "explain", "inspect", "parse", "replay", "shard", "status", "test")
 
 
-def limpet(*args):
-    return subprocess.run([limpet_path(), *args], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=False)
+def limpet(*args, stdin=None):
+    """stdin: what comes over a pipe; without, there is none."""
+    where = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
+    return subprocess.run([limpet_path(), *args], **where, capture_output=True, text=True, timeout=30, check=False)
+
+RULES = '[[rule]]\nname = "r"\nnamepass = ["m"]\nperiod = "10s"\n[rule.fields]\nv = ["count"]\n'
 
 
 class CommandLineTest(unittest.TestCase):
+    def setUp(self):
+        self.directory = Path(tempfile.mkdtemp(prefix="limpet-e2e-"))
+        self.addCleanup(shutil.rmtree, self.directory, True)
+
+    def file(self, name, text):
+        (self.directory / name).write_text(text)
+        return self.directory / name
+
     def says(self, args, *texts, code=2):
         done = limpet(*args)
         self.assertEqual((done.returncode, done.stdout), (code, ""), done.stderr)
@@ -46,7 +62,66 @@ class CommandLineTest(unittest.TestCase):
         self.says(["parse", "--dialect", "loose"], "loose not in")
 
     def test_rules_with_one_letter_too_many(self):
-        with tempfile.TemporaryDirectory() as directory:
-            path = Path(directory) / "r.toml"
-            path.write_text('[[rules]]\nname = "a"\n')
-            self.says(["check", str(path)], 'unknown key "rules" in a rules file (did you mean "rule"?)', code=1)
+        path = self.file("r.toml", '[[rules]]\nname = "a"\n')
+        self.says(["check", path], 'unknown key "rules" in a rules file (did you mean "rule"?)', code=1)
+
+    def test_rules_take_one_value_each_time(self):
+        rules, more = self.file("r.toml", RULES), self.file("s.toml", RULES.replace('"r"', '"s"').replace('"m"', '"n"'))
+        lines, stats = self.file("m.lp", "m v=1 1\n"), self.directory / "stats.json"
+        for flags in ([lines, lines], [lines, "--all"], ["-", "--stats", stats], ["--rules", more, lines]):
+            done = limpet("replay", "--rules", rules, *flags)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(done.stdout.count("v_count"), 0 if "-" in flags else 1, done.stdout)
+        self.assertEqual(limpet("explain", "--rules", rules, "--rules", more, "m v=1", "--all").returncode, 0)
+        self.says(["replay", "--rules", rules], "lines is required")
+        self.assertIn(f"E! {more}: error: belongs to no flag", limpet("aggregate", "--rules", rules, more, stdin="").stderr)
+
+    def test_a_pattern_that_matches_no_file(self):
+        rules, none, empty = self.file("r.toml", RULES), self.directory / "z*.toml", self.directory / "empty"
+        empty.mkdir()
+        self.says(["check", none], f"{none}: error: no file matches", code=1)
+        self.says(["check", "--against", rules, none], f"{none}: error: no file matches", code=1)
+        self.says(["check", "--against", empty, rules], f"{empty}: error: no file matches", code=1)
+        self.assertIn(f"{none}: error: no file matches", limpet("test", none).stderr)
+        self.assertEqual(limpet("test", none).returncode, 1)
+
+
+def words_of(braces):
+    """--a.{b,c} as zsh expands it."""
+    head, inner = braces.rstrip("}").split("{")
+    return [head + word for word in inner.split(",")]
+
+
+def bash_flags(command, text):
+    found = re.search(rf"^ *{command}\) flags=\"(.*)\"", text, re.M)
+    return found[1].split() if found else []
+
+
+def zsh_flags(command, text):
+    section = re.search(rf"^    {command}\)(.*?);;", text, re.M | re.S)[1]
+    braces = re.findall(r"'(--[\w.]+\.)'(\{[\w,]+\})", section)
+    return re.findall(r"(--[\w.-]+)\[", section) + list(itertools.chain.from_iterable(words_of(a + b) for a, b in braces))
+
+
+def fish_flags(command, text):
+    flags, loop = [], ("", [""])
+    for line in text.splitlines():
+        if line.startswith("for "):
+            loop = ("$" + line.split()[1], line.split()[3:])
+        for word in loop[1]:
+            said = line.replace(loop[0], word) if loop[0] else line
+            if f'subcommand_from {command}"' in said and (flag := re.search(r" -l (\S+)", said)):
+                flags.append("--" + flag[1])
+        if line == "end":
+            loop = ("", [""])
+    return flags
+
+
+class CompletionTest(unittest.TestCase):
+    def test_every_flag_of_every_command(self):
+        for command in COMMANDS:
+            wanted = set(re.findall(r"^ +(?:-\w,)?(--[\w.-]+)", limpet(command, "--help").stdout, re.M)) - {"--help", "--help-all"}
+            for shell, flags in (("bash", bash_flags), ("zsh", zsh_flags), ("fish", fish_flags)):
+                found = flags(command, (ROOT / f"completion/limpet.{shell}").read_text())
+                with self.subTest(command=command, shell=shell):
+                    self.assertEqual(sorted(found), sorted(wanted))

@@ -6,7 +6,7 @@ S = 10**9
 SIMPLE = ["count", "sum", "min", "max", "mean", "range", "stddev", "variance", "stdev", "s2", "first", "last", "interval", "diff",
           "percent_change", "derivative", "non_negative_diff", "distinct", "count_series", "increase", "rate", "total", "p50", "p99", "p99.9",
           "p0", "p100", "quantile(0.25)"]
-OUTER = ["count", "sum", "min", "max", "mean", "stddev", "p50", "p90"]
+OUTER = ["count", "sum", "min", "max", "mean", "stddev", "p50", "p90", "quantile(0.75)"]
 INNER = ["count", "sum", "min", "max", "mean", "first", "last", "range", "increase", "rate"]
 NAMES = ["cpu", "disk io", "m,x"]
 FIELDS = ["v", "w", "counter", "bytes_in", "text"]

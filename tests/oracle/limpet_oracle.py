@@ -195,7 +195,7 @@ class Function:
         self.text = text = text.replace(" ", "")
         self.outer = self.inner = self.q = None
         self.bounds = None
-        m = re.match(r"(\w[\w.]*)\((.*)\)\Z", text)
+        m = re.match(r"(\w[\w.]*(?:\([^()]*\)(?=\())?)\((.*)\)\Z", text)
         alias = {"stdev": "stddev", "s2": "variance"}
         if not m:
             self.kind = alias.get(text, text)
@@ -207,7 +207,7 @@ class Function:
         elif m.group(1) == "quantile":
             self.kind, self.q = "quantile", Fraction(m.group(2))
             percent = self.q * 100
-            digits = ("%.15f" % float(percent)).rstrip("0").rstrip(".")
+            digits = ("%.12f" % float(percent)).rstrip("0").rstrip(".")
             self.suffix = "p" + digits.replace(".", "_")
         elif m.group(1) == "histogram":
             self.kind, self.suffix = "histogram", "bucket"

@@ -87,12 +87,14 @@ TEST_CASE("functions and their names") {
   CHECK(suffix("p99.9") == "p99_9");
   CHECK(suffix("quantile(0.999)") == "p99_9");
   CHECK(suffix("quantile( 0.5 )") == "p50");
+  CHECK(suffix("quantile(0.999)(max)") == "p99_9_max");
   CHECK(suffix("sum(last)") == "sum_last");
   CHECK(suffix("stdev") == "stdev");
   CHECK(suffix("histogram(1,2)") == "bucket");
   CHECK(suffix("p90(max)") == "p90_max");
   for (const char* bad : {"", "sum(", "sum()", "median", "p101", "quantile(1.5)", "sum(sum(last))", "distinct(last)",
-                          "sum(p50)", "quantile(x)", "p"})
+                          "sum(p50)", "quantile(x)", "p", ")(", ")sum(", "quantile(0.5)max", "quantile(0.5)(max)(sum)",
+                          "quantile()(max)", "histogram(1)(max)", "sum(quantile(0.5)(max))"})
     CHECK(!parse_function(bad));
 }
 
@@ -163,6 +165,44 @@ TEST_CASE("that dropped lines lose fields is advice to who writes the rules") {
   CHECK(loaded.diagnostics.empty());
   REQUIRE(loaded.advice.size() == 1);
   CHECK(to_string(loaded.advice[0]).starts_with("rules.toml:8:8: warning: rule \"r2\" drops the lines it takes; "));
+}
+
+TEST_CASE("advice on dropped lines says what is lost") {
+  auto made = [](const std::string& name, const std::string& more, const std::string& fields) {
+    return "[[rule]]\nname = \"" + name + "\"\nperiod = \"1m\"\nmeasurement = \"" + name + "\"\n" + more +
+           "[rule.fields]\n" + fields + "\n";
+  };
+  auto advice = [&](const std::string& more, const std::string& fields, const std::string& others) {
+    LoadedRules loaded = load_rules({{"r.toml", made("a", "drop_original = true\n" + more, fields) + others}});
+    REQUIRE(loaded.ok());
+    if (loaded.advice.empty()) return std::string();
+    std::string text = loaded.advice[0].message;
+    return text.substr(text.find("their"));
+  };
+  const std::string all = "\"*\" = [\"count\"]", v = "v = [\"count\"]", m = "namepass = [\"m\"]\n";
+  const std::string only_v = "fieldinclude = [\"v\"]\n", but_v = "fieldexclude = [\"v\"]\n";
+
+  CHECK(advice(m, v, "") == "their fields other than v are lost");
+  CHECK(advice(m + only_v, all, "") == "their fields other than * (limited by fieldinclude v) are lost");
+  CHECK(advice(but_v, all, "") == "their fields other than * (limited by fieldexclude v) are lost");
+
+  // Another rule that surely takes those lines.
+  CHECK(advice(m + only_v, all, made("b", "", all)).empty());
+  CHECK(advice(m, v, made("b", "namepass = [\"x\", \"m\"]\nnamedrop = [\"x\"]\n", all)).empty());
+  CHECK(advice("tagpass = { t = [\"1\"] }\n", v, made("b", "tagpass = { t = [\"1\"] }\n", all)).empty());
+  CHECK(advice(but_v, all, made("b", "", v)).empty());
+  CHECK(advice(only_v, all, made("b", but_v, all)).empty());
+  CHECK(advice(m, v, made("b", "", v + "\nw = [\"count\"]")) == "their fields other than v, w (rule \"b\") are lost");
+  CHECK(advice(m, v, made("b", "", v)) == "their fields other than v are lost");
+
+  // One that perhaps does.
+  for (const char* more : {"tagpass = { t = [\"1\"] }\n", "tagdrop = { t = [\"1\"] }\n", "namepass = [\"m\"]\n"})
+    CHECK(advice("", v, made("b", more, all)) ==
+          "their fields other than v are lost unless another rule aggregates them");
+
+  // One that does not.
+  for (const char* more : {"namepass = [\"n\"]\n", "enabled = false\n", "enabled = \"preview\"\n"})
+    CHECK(advice(m, v, made("b", more, all)) == "their fields other than v are lost");
 }
 
 TEST_CASE("a misspelt key is one error, not also a missing one") {

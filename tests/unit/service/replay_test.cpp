@@ -35,8 +35,8 @@ struct Run {
   std::string error;
 };
 
-Run replay(const std::vector<std::string>& paths, bool all = false) {
-  LoadedRules rules = load_rules({{"rules.toml", kRules}});
+Run replay(const std::vector<std::string>& paths, bool all = false, const std::string& rules_text = kRules) {
+  LoadedRules rules = load_rules({{"rules.toml", rules_text}});
   REQUIRE(rules.ok());
   Run run;
   QuietLog log;
@@ -77,7 +77,7 @@ TEST_CASE("windows are emitted by the data's clock and at the end") {
   CHECK(run.summary.ledger.lines.read == 4);
   CHECK(run.summary.ledger.lines.written_back == 1);
   CHECK(run.summary.samples() == 3);
-  CHECK(run.summary.results() == 2);
+  CHECK(run.summary.results == 2);
   CHECK(run.summary.ledger.balances());
   auto json = nlohmann::json::parse(run.summary.to_json());
   CHECK(json["lines"] == 4);
@@ -173,6 +173,23 @@ TEST_CASE("a jump of the clock above an hour is told with its line, steps below 
   CHECK(run.summary.jumps[1].line == 103);
   CHECK(run.summary.to_text().find("a:101: the clock jumps from 1970-01-04T10:30:00Z to 2001-09-09T01:46:40Z") !=
         std::string::npos);
+}
+
+TEST_CASE("what is said to have come out is what was printed") {
+  Files files;
+  std::string a = files.put("a", line(1, 5, 1) + line(2, 6, 2) + "other v=1 13000000000\nbad\n");
+  std::string with_preview = std::string(kRules) +
+                             "[[rule]]\nname = 'p'\nperiod = '10s'\nmeasurement = 'p'\nenabled = 'preview'\n"
+                             "drop_original = true\n[rule.fields]\nv = ['count']\n";
+  for (bool all : {false, true}) {
+    Run run = replay({a}, all, with_preview);
+    CHECK(run.summary.ledger.rules.at("p").seen == 3);
+    CHECK(run.summary.results == 1);
+    CHECK(run.summary.lines_out == (all ? 2 : 1));
+    CHECK(run.summary.lines_out == static_cast<uint64_t>(std::count(run.out.begin(), run.out.end(), '\n')));
+    CHECK(run.summary.bytes_out == run.out.size());
+    CHECK((run.summary.to_text().find("1 of results\n") != std::string::npos) == all);
+  }
 }
 
 TEST_CASE("late samples are told with the grace that would have kept them") {

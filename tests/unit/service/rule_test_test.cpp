@@ -44,10 +44,19 @@ TEST_CASE("a reload with errors is reported, and the tests behind it run") {
 
 TEST_CASE("a value of the wrong kind is an error, not a test that expects nothing") {
   for (const char* text : {"expect = ['m v_count=1i 1']", "input = 5", "written_back = true", "dropped = 'late'",
-                           "step = 'x'", "[[test.step]]\nend = 'yes'", "[[test.step]]\nreload = 1"}) {
+                           "dropped = { r = 5 }", "dropped = { r = { late = 'one' } }", "step = 'x'",
+                           "[[test.step]]\nend = 'yes'", "[[test.step]]\nreload = 1"}) {
     RuleTestReport report = run("[[test]]\nname = 't'\n" + std::string(text) + "\n");
     CAPTURE(text);
     REQUIRE(report.diagnostics.size() == 1);
     CHECK(report.diagnostics[0].message.find(" must be ") != std::string::npos);
   }
+}
+
+TEST_CASE("a misspelt reason is an error at its place, not a count of nothing") {
+  RuleTestReport report = run("[[test]]\nname = 't'\ndropped = { r = { lat = 5 } }\n");
+  REQUIRE(report.diagnostics.size() == 1);
+  CHECK(report.diagnostics[0].line == 9);
+  CHECK(report.diagnostics[0].column == 19);
+  CHECK(report.diagnostics[0].message == "unknown key \"lat\" in \"dropped\" (did you mean \"late\"?)");
 }
