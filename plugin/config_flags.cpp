@@ -33,7 +33,7 @@ std::shared_ptr<ConfigArguments> add_config_flags(CLI::App& command, std::span<c
         command.add_option_function<std::vector<std::string>>("--" + name, store, std::string(key.help));
     option->type_name(std::string(key.value))
         ->expected(key.kind == ConfigKey::Kind::kBoolean ? 0 : 1, 1)
-        ->allow_extra_args(false);
+        ->allow_extra_args(key.kind == ConfigKey::Kind::kTexts);  // a pattern that the shell has expanded
     option->multi_option_policy(key.kind == ConfigKey::Kind::kTexts ? CLI::MultiOptionPolicy::TakeAll
                                                                     : CLI::MultiOptionPolicy::TakeLast);
   }

@@ -161,6 +161,7 @@ def run_all(options):
     for record in records:
         if record["outcome"] == "failed":
             print(f"\nFAILED {record['test']}\n{record['details']}")
+    print("".join(f"\nfailed: {record['test']}" for record in records if record["outcome"] == "failed"))
     counts = {outcome: sum(record["outcome"] == outcome for record in records) for outcome in ("passed", "failed", "skipped")}
     print(f"\n{time.monotonic() - begin:.0f} s")
     print(", ".join(f"{count} {outcome}" for outcome, count in counts.items()))

@@ -74,7 +74,9 @@ class CommandLineTest(unittest.TestCase):
             self.assertEqual(done.stdout.count("v_count"), 0 if "-" in flags else 1, done.stdout)
         self.assertEqual(limpet("explain", "--rules", rules, "--rules", more, "m v=1", "--all").returncode, 0)
         self.says(["replay", "--rules", rules], "lines is required")
-        self.assertIn(f"E! {more}: error: belongs to no flag", limpet("aggregate", "--rules", rules, more, stdin="").stderr)
+        # Here there is nothing else that they could be: the shell has expanded a pattern.
+        self.assertEqual(limpet("aggregate", "--rules", rules, more, stdin="").stderr, "")
+        self.assertIn("E! more: error: belongs to no flag", limpet("aggregate", "--pod", "a", "more", "--rules", rules, stdin="").stderr)
 
     def test_a_pattern_that_matches_no_file(self):
         rules, none, empty = self.file("r.toml", RULES), self.directory / "z*.toml", self.directory / "empty"
