@@ -88,7 +88,7 @@ struct FileKind {
 std::string counted(size_t n, std::string_view what) { return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s"); }
 
 std::string check_rules(const std::vector<SourceFile>& files, std::vector<Diagnostic>& diagnostics) {
-  LoadedRules loaded = load_rules(files);
+  LoadedRules loaded = load_rules(files, Advice::kGiven);
   diagnostics.insert(diagnostics.end(), loaded.diagnostics.begin(), loaded.diagnostics.end());
   diagnostics.insert(diagnostics.end(), loaded.advice.begin(), loaded.advice.end());
   return loaded.ok() ? counted(loaded.rules->rules().size(), "rule") + " in " + counted(files.size(), "file") : "";

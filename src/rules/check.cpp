@@ -84,9 +84,9 @@ class Outputs {
     if (names_literally(rule)) {
       for (const std::string& written : written_by(rule)) {
         if (auto it = literal_.find(written); it != literal_.end()) it->second.find(rule, out);
-        if (auto it = by_measurement_.find(written); it != by_measurement_.end()) append(it->second.open(), out);
+        if (auto it = by_measurement_.find(written); it != by_measurement_.end()) it->second.find(rule, out);
       }
-      for (const RulesByName* open : open_) append(open->open(), out);
+      for (const RulesByName* open : open_) open->find(rule, out);
     } else if (is_open(rule.measurement)) {
       for (const auto& [written, drafts] : literal_) drafts.find(rule, out);
     } else if (auto it = literal_.find(rule.measurement); it != literal_.end()) {
@@ -97,7 +97,6 @@ class Outputs {
   }
 
  private:
-  static void append(const DraftList& drafts, DraftList& out) { out.insert(out.end(), drafts.begin(), drafts.end()); }
   // By a rule that lists its names.
   static std::set<std::string> written_by(const Rule& rule) {
     std::set<std::string> out;
@@ -175,7 +174,7 @@ void check_collisions(const std::vector<DraftRule>& drafts, std::vector<Diagnost
     if (rule.mode == RuleMode::kOff || !draft.read) continue;
     Outputs& same = outputs[output_key(rule)];
     for (const DraftRule* rival : same.rivals(rule)) {
-      if (!outputs_meet(rival->rule, rule) || tags_differ(rival->rule.selector, rule.selector)) continue;
+      if (tags_differ(rival->rule.selector, rule.selector) || !outputs_meet(rival->rule, rule)) continue;
       std::string field = common_result(rival->rule, rule);
       if (field.empty()) continue;
       diagnostics.push_back({rule.file, draft.name_line, draft.name_column,

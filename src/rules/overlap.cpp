@@ -1,6 +1,7 @@
 #include "rules/overlap.h"
 
 #include <algorithm>
+#include <functional>
 
 namespace limpet {
 namespace {
@@ -19,11 +20,25 @@ std::vector<std::string> samples_of(const std::string& pattern, bool literal) {
   return out;
 }
 
+// All that a pattern takes begins with it. Of a list of names: the name.
+std::string_view beginning_of(std::string_view pattern, bool literal = false) {
+  return literal ? pattern : pattern.substr(0, pattern.find_first_of("*?[{\\"));
+}
+
 // Whatever two patterns take, it differs within what they begin with.
-bool begin_differently(const std::string& a, const std::string& b) {
-  size_t n = std::min(a.find_first_of("*?[{\\"), b.find_first_of("*?[{\\"));
-  n = std::min({n, a.size(), b.size()});
-  return a.compare(0, n, b, 0, n) != 0;
+bool begin_differently(std::string_view a, std::string_view b) {
+  a = beginning_of(a), b = beginning_of(b);
+  size_t n = std::min(a.size(), b.size());
+  return a.substr(0, n) != b.substr(0, n);
+}
+
+// Of the measurements that a rule takes.
+std::vector<std::string_view> beginnings_of(const Rule& rule) {
+  const Filter& names = rule.selector.namepass;
+  if (names.empty()) return {std::string_view()};
+  std::vector<std::string_view> out;
+  for (const std::string& pattern : names.patterns()) out.push_back(beginning_of(pattern, names.is_literal()));
+  return out;
 }
 
 // Every text that `narrow` takes, `wide` takes; an empty list of `narrow` takes all.
@@ -101,22 +116,30 @@ std::optional<std::string> common_field(const Rule& a, const FieldFunctions& fa,
 }
 
 void put_in_order(DraftList& drafts) {
+  if (std::ranges::adjacent_find(drafts, std::greater_equal()) == drafts.end()) return;
   std::sort(drafts.begin(), drafts.end());
   drafts.erase(std::unique(drafts.begin(), drafts.end()), drafts.end());
 }
 
 void RulesByName::add(const DraftRule& draft) {
-  all_.push_back(&draft);
-  if (!names_literally(draft.rule)) return open_.push_back(&draft);
-  for (const std::string& name : draft.rule.selector.namepass.patterns()) by_name_[name].push_back(&draft);
+  auto& index = names_literally(draft.rule) ? names_ : beginnings_;
+  for (std::string_view beginning : beginnings_of(draft.rule)) index[std::string(beginning)].push_back(&draft);
 }
 
 void RulesByName::find(const Rule& rule, DraftList& out) const {
   auto append = [&](const DraftList& drafts) { out.insert(out.end(), drafts.begin(), drafts.end()); };
-  if (!names_literally(rule)) return append(all_);
-  append(open_);
-  for (const std::string& name : rule.selector.namepass.patterns())
-    if (auto it = by_name_.find(name); it != by_name_.end()) append(it->second);
+  bool literal = names_literally(rule);
+  for (std::string_view beginning : beginnings_of(rule)) {
+    // Patterns that begin with less,
+    for (size_t size = 0; size < beginning.size(); size++)
+      if (auto it = beginnings_.find(beginning.substr(0, size)); it != beginnings_.end()) append(it->second);
+    // and what begins with it: of a name that is listed only what is that name.
+    for (const auto* index : {&names_, &beginnings_})
+      for (auto it = index->lower_bound(beginning); it != index->end() && it->first.starts_with(beginning); ++it) {
+        if (literal && it->first.size() > beginning.size()) break;
+        append(it->second);
+      }
+  }
 }
 
 }  // namespace limpet

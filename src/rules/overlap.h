@@ -1,9 +1,9 @@
 // Which rules can take the same lines, as far as their selectors say. Internal to this folder.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "rules/build.h"
@@ -32,14 +32,12 @@ void put_in_order(DraftList& drafts);
 class RulesByName {
  public:
   void add(const DraftRule& draft);
-  // Appends those that may take a measurement that the rule takes, too; some more than once.
+  // Appends those that may take a measurement that the rule takes, too; some more than once, some in vain.
   void find(const Rule& rule, DraftList& out) const;
-  // Those that do not list their measurements.
-  const DraftList& open() const { return open_; }
 
  private:
-  std::unordered_map<std::string, DraftList> by_name_;
-  DraftList open_, all_;
+  // By names that are listed, and by what patterns begin with before their first wildcard.
+  std::map<std::string, DraftList, std::less<>> names_, beginnings_;
 };
 
 }  // namespace limpet

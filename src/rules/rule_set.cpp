@@ -190,7 +190,7 @@ std::tuple<std::string_view, int, int> position(const Diagnostic& d) { return {d
 
 }  // namespace
 
-LoadedRules load_rules(const std::vector<SourceFile>& files) {
+LoadedRules load_rules(const std::vector<SourceFile>& files, Advice advice) {
   LoadedRules loaded;
   std::vector<const SourceFile*> in_order;
   for (const SourceFile& file : files) in_order.push_back(&file);
@@ -205,7 +205,7 @@ LoadedRules load_rules(const std::vector<SourceFile>& files) {
   check_names(drafts, loaded.diagnostics);
   for (const DraftRule& draft : drafts) check_result_fields(draft, loaded.diagnostics);
   check_collisions(drafts, loaded.diagnostics);
-  check_drops(drafts, loaded.advice);
+  if (advice == Advice::kGiven) check_drops(drafts, loaded.advice);
   std::ranges::stable_sort(loaded.diagnostics, {}, position);
   std::ranges::stable_sort(loaded.advice, {}, position);
   if (loaded.diagnostics.empty()) loaded.rules = RuleSetBuilder::build(drafts);

@@ -52,9 +52,11 @@ struct LoadedRules {
   bool ok() const { return rules != nullptr; }
 };
 
+// Whether to look for what rules lack beside errors; of thousands of rules that takes seconds.
+enum class Advice : uint8_t { kNone, kGiven };
 // Reads and validates. Every error of a file that is valid TOML is reported in one run, each at the line of the
 // offending key or value.
-LoadedRules load_rules(const std::vector<SourceFile>& files);
+LoadedRules load_rules(const std::vector<SourceFile>& files, Advice advice = Advice::kNone);
 
 // What a change from one rule set to another does to each rule (by name), as `limpet check --against` and a reload
 // print it.

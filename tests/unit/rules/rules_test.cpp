@@ -160,7 +160,7 @@ TEST_CASE("rules of several files are one set") {
 }
 
 TEST_CASE("that dropped lines lose fields is advice to who writes the rules") {
-  LoadedRules loaded = load_rules({{"rules.toml", rule(1, "") + rule(2, "drop_original = true\n")}});
+  LoadedRules loaded = load_rules({{"rules.toml", rule(1, "") + rule(2, "drop_original = true\n")}}, Advice::kGiven);
   CHECK(loaded.ok());
   CHECK(loaded.diagnostics.empty());
   REQUIRE(loaded.advice.size() == 1);
@@ -173,7 +173,8 @@ TEST_CASE("advice on dropped lines says what is lost") {
            "[rule.fields]\n" + fields + "\n";
   };
   auto advice = [&](const std::string& more, const std::string& fields, const std::string& others) {
-    LoadedRules loaded = load_rules({{"r.toml", made("a", "drop_original = true\n" + more, fields) + others}});
+    LoadedRules loaded =
+        load_rules({{"r.toml", made("a", "drop_original = true\n" + more, fields) + others}}, Advice::kGiven);
     REQUIRE(loaded.ok());
     if (loaded.advice.empty()) return std::string();
     std::string text = loaded.advice[0].message;
