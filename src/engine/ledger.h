@@ -54,7 +54,7 @@ struct RuleLedger {
   uint64_t first_from_zero = 0;  // first samples of series counted from zero
   uint64_t not_finite = 0;       // result fields left out
   uint64_t too_long = 0;         // result fields left out since alone they would make a line of 60 KiB
-  uint64_t collisions = 0;       // result fields left out since an earlier rule wrote the same
+  uint64_t collisions = 0;       // result fields left out since an earlier rule or result wrote the same
   uint64_t unused_fields = 0;    // fields of dropped lines that no rule takes
   uint64_t folded = 0;           // samples that went to the overflow group
   uint64_t groups = 0;           // now
