@@ -14,7 +14,8 @@
 
 namespace limpet {
 
-struct Series {
+// One cache line, which is fetched ahead as a whole.
+struct alignas(64) Series {
   uint64_t hash = 0;                                     // of its identity: measurement and sorted tags, unescaped
   Decision* decision = nullptr;                          // null: free
   uint32_t last_seen_s = 0;                              // by the engine's clock
@@ -28,6 +29,7 @@ struct Series {
 
   Group*& group(size_t take) { return take == 0 ? first_group : more_groups[take - 1]; }
 };
+static_assert(sizeof(Series) == 64);
 
 // 128 bits of hash; 96 of them are kept and compared.
 struct HeadHash {
