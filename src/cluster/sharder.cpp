@@ -17,8 +17,7 @@ constexpr int64_t seconds_of(WallTime time) { return floor_div(time.ns, kSecondN
 
 constexpr const char* kUsedUp =
     "no generation is left below 2^53: nothing is published until the files of the highest numbers are removed, and "
-    "all "
-    "pods and sharders started anew";
+    "all pods and sharders started anew";
 
 // "balance" of "balance: waits for the hour's budget".
 std::string kind_of(const std::string& note) { return note.substr(0, note.find(':')); }

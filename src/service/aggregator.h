@@ -59,6 +59,8 @@ class Aggregator {
     LineBuffer buffer{size_t{64} << 10};
   };
 
+  static constexpr int64_t kWaitMaxNs = kSecondNs;  // a wall clock that was set is noticed after this
+
   struct Held {
     Work work;
     MonoTime since;

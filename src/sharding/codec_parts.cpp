@@ -5,15 +5,10 @@
 #include <ctime>
 
 #include "sharding/assignment_codec.h"
+#include "sharding/key.h"
 #include "sharding/pod_name.h"
 
 namespace limpet {
-namespace {
-
-constexpr std::string_view kEndOfSpace = "10000000000000000";  // 2^64
-
-}  // namespace
-
 void write_key(JsonWriter& w, std::string_view name, uint64_t key) { w.key(name).hex(key); }
 
 void write_end(JsonWriter& w, std::string_view name, uint64_t key) {

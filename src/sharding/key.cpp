@@ -32,7 +32,7 @@ uint64_t line_key(std::string_view measurement, const std::vector<Tag>& tags) {
   return hash64(bytes);
 }
 
-std::string end_text(uint64_t high) { return high == 0 ? "10000000000000000" : key_text(high); }
+std::string end_text(uint64_t high) { return high == 0 ? std::string(kEndOfSpace) : key_text(high); }
 
 std::string key_text(uint64_t key) { return fmt::format("{:016x}", key); }
 

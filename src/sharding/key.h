@@ -24,7 +24,8 @@ uint64_t key_of(const Rule& rule, std::string_view input_measurement, const std:
 uint64_t line_key(std::string_view measurement, const std::vector<Tag>& tags);
 // 16 lower-case hexadecimal digits, as files and messages write keys.
 std::string key_text(uint64_t key);
-// Of the end of a range: 17 digits where that is 2^64, which 0 stands for.
+inline constexpr std::string_view kEndOfSpace = "10000000000000000";  // 2^64
+// Of the end of a range; 0 stands for 2^64.
 std::string end_text(uint64_t high);
 
 }  // namespace limpet
