@@ -28,7 +28,6 @@ class LineWriter {
   void field(std::string_view name, const Value& value) {
     text_.clear();
     append_field_key(text_, name);
-    if (text_.empty()) return;
     text_ += '=';
     append_value(text_, value);
     if (prefix_.size() + 1 + text_.size() + stamp_.size() >= limits::kResultBytesMax) return void(too_long_++);

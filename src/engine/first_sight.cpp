@@ -117,16 +117,18 @@ void Engine::Impl::resolve(Series& of, const Line& line) {
 
 Decision& Engine::Impl::decision_for(const Head& head) {
   // Rules that match every line tell no lines apart: they are looked up only for a new decision.
-  matched_indexes.clear();
   std::string key = head.name;
+  size_t conditional = 0;
   for (const Generation& generation : generations) {
-    size_t before = matched_indexes.size();
+    matched_indexes.clear();
     generation.rules->match_conditional(head.name, head.tags, matched_indexes);
-    for (size_t i = before; i < matched_indexes.size(); i++) {
-      auto id = reinterpret_cast<uintptr_t>(generation.epochs[matched_indexes[i]]);
-      key.append(1, '\0').append(reinterpret_cast<const char*>(&id), sizeof id);
+    for (size_t index : matched_indexes) {
+      auto id = reinterpret_cast<uintptr_t>(generation.epochs[index]);
+      key.append(reinterpret_cast<const char*>(&id), sizeof id);
     }
+    conditional += matched_indexes.size();
   }
+  key.append(reinterpret_cast<const char*>(&conditional), sizeof conditional);  // so that it reads in one way only
   auto& decision = decisions[key];
   if (decision) return *decision;
   matched.clear();

@@ -43,7 +43,7 @@ DoubleDouble TotalPast::Life::held(int64_t pane) const {
 
 Group::Group(RuleEpoch& epoch_, FieldSpace& space_, const std::vector<Tag>& tags, uint64_t hash_)
     : epoch(epoch_), space(space_), hash(hash_) {
-  append_measurement(prefix_, space.measurement);
+  prefix_ = space.measurement;
   le_at_ = incomplete_at_ = static_cast<uint32_t>(prefix_.size());
   for (const auto& [name, value] : tags) {
     append_tag(prefix_, name, value);

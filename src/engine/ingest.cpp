@@ -37,7 +37,10 @@ const char* find_odd_end(const char* begin, const char* end, Dialect dialect) {
 IngestResult Engine::Impl::ingest(const Block& block) {
   IngestResult result;
   const char* p = block.text.data();
-  const char* end = p + block.text.size();
+  // What stands behind the last newline is no whole line; up to it the newline bounds every scan.
+  const char* text_end = p + block.text.size();
+  const void* newline = memrchr(p, '\n', block.text.size());
+  const char* end = newline ? static_cast<const char*>(newline) + 1 : p;
   Line lines[kBatch];
   while (size_t count = split(p, end, lines)) {
     find_series(lines, count);
@@ -47,7 +50,7 @@ IngestResult Engine::Impl::ingest(const Block& block) {
     if (sweep_due) sweep(kSweptCountersPerBatch);
   }
   result.consumed = static_cast<size_t>(p - block.text.data());
-  if (block.last && p < end) ingest_tail(block, {p, static_cast<size_t>(end - p)}, result);
+  if (block.last && p < text_end) ingest_tail(block, {p, static_cast<size_t>(text_end - p)}, result);
   return result;
 }
 

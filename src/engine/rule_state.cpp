@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/hash.h"
+#include "lineproto/format.h"
 
 namespace limpet {
 
@@ -12,7 +13,8 @@ RuleEpoch::RuleEpoch(RuleState& state_, std::shared_ptr<const RuleSet> rules_, c
 RuleEpoch::~RuleEpoch() = default;
 
 FieldSpace& RuleEpoch::space_of(std::string_view input_measurement) {
-  std::string measurement = rule->result_measurement(input_measurement);
+  std::string measurement;
+  append_measurement(measurement, rule->result_measurement(input_measurement));
   auto& space = spaces[measurement];
   if (!space) {
     space = std::make_unique<FieldSpace>();

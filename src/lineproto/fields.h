@@ -209,7 +209,7 @@ inline bool scan_timestamp(const char*& p, int64_t& out) {
 }
 
 // Where a line with a quote in its fields ends: p is at its first field key. Returns its '\n', or null where the line
-// is odd (or cut off before `end`): then find_line_end decides.
+// is odd (or cut off before `end`): then find_line_end decides. REQUIRES: end[-1] == '\n'.
 inline const char* find_quoted_line_end(const char* p, const char* end) {
   for (;;) {
     const char* key = p;

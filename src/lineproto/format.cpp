@@ -42,6 +42,23 @@ void append_string(std::string& out, std::string_view text) {
 
 }  // namespace
 
+std::string written_name(std::string_view text) {
+  std::string out(without_trailing_backslashes(text));
+  std::replace_if(out.begin(), out.end(), is_control, '_');
+  return out;
+}
+
+std::string written_field(std::string_view key) {
+  std::string out = written_name(key);
+  return out.empty() ? "_" : out;
+}
+
+std::string written_measurement(std::string_view name) {
+  std::string out = written_field(name);
+  if (out.starts_with('#')) out[0] = '_';
+  return out;
+}
+
 void append_float(std::string& out, double value) { append_chars(out, value); }
 
 // std::to_chars would print all digits of a large number, also those that the double does not need:
@@ -71,10 +88,15 @@ void append_decimal(std::string& out, double value) {
 void append_measurement(std::string& out, std::string_view name) {
   size_t at = out.size();
   append_escaped(out, name, ", ");
-  if (out.size() > at && out[at] == '#') out[at] = '_';
+  if (out.size() == at) out += '_';
+  if (out[at] == '#') out[at] = '_';
 }
 void append_tag_text(std::string& out, std::string_view text) { append_escaped(out, text, ", ="); }
-void append_field_key(std::string& out, std::string_view key) { append_escaped(out, key, ", ="); }
+void append_field_key(std::string& out, std::string_view key) {
+  size_t at = out.size();
+  append_escaped(out, key, ", =");
+  if (out.size() == at) out += '_';
+}
 
 void append_value(std::string& out, const Value& value) {
   switch (kind_of(value)) {

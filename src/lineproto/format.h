@@ -17,11 +17,15 @@ void append_float(std::string& out, double value);
 void append_decimal(std::string& out, double value);
 
 // Names, tag keys and values, field keys, escaped; control characters are replaced by '_', backslashes at the end cut,
-// a '#' at the start of a measurement is replaced. What is empty after that comes out empty: the caller leaves the tag
-// out.
+// a '#' at the start of a measurement is replaced. A measurement or a field key that is empty after that becomes '_'; a
+// tag's key or value comes out empty: the caller leaves the tag out.
 void append_measurement(std::string& out, std::string_view name);
 void append_tag_text(std::string& out, std::string_view text);
 void append_field_key(std::string& out, std::string_view key);
+// What a reader of them gets back: replaced and cut alike, not escaped.
+std::string written_measurement(std::string_view name);
+std::string written_field(std::string_view key);
+std::string written_name(std::string_view tag_text);
 // `"..."` with only `\"` and `\\` escaped, or a number with its suffix, or true/false. REQUIRES: floats are finite.
 void append_value(std::string& out, const Value& value);
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "lineproto/format.h"
+
 namespace limpet {
 namespace {
 
@@ -45,11 +47,11 @@ std::vector<FunctionSpec> Rule::functions_of(std::string_view field) const {
 
 std::string Rule::result_field(std::string_view field, const FunctionSpec& function) const {
   // The function first: an input field may hold braces.
-  return replaced(replaced(field_name, "{function}", function.suffix), "{field}", field);
+  return written_field(replaced(replaced(field_name, "{function}", function.suffix), "{field}", field));
 }
 
 std::string Rule::result_measurement(std::string_view input) const {
-  return replaced(measurement, "{measurement}", input);
+  return written_measurement(replaced(measurement, "{measurement}", input));
 }
 
 std::vector<Tag> Rule::kept_tags(const std::vector<Tag>& all) const {
@@ -59,10 +61,17 @@ std::vector<Tag> Rule::kept_tags(const std::vector<Tag>& all) const {
     bool listed = grouping_tags.matches(tag.first);
     if (grouping == Grouping::kBy && !listed) continue;
     if (grouping == Grouping::kWithout && listed) continue;
-    if (tag.first.starts_with("limpet_") || (histogram && tag.first == "le")) continue;
-    if (std::any_of(tags.begin(), tags.end(), [&](const Tag& own) { return own.first == tag.first; })) continue;
-    out.push_back(tag);
+    Tag kept{written_name(tag.first), written_name(tag.second)};
+    if (kept.first.empty() || kept.second.empty()) continue;
+    if (kept.first.starts_with("limpet_") || (histogram && kept.first == "le")) continue;
+    if (std::any_of(tags.begin(), tags.end(), [&](const Tag& own) { return own.first == kept.first; })) continue;
+    out.push_back(std::move(kept));
   }
+  // Two names may be written alike, or elsewhere in the order: the first stays.
+  auto by_name = [](const Tag& a, const Tag& b) { return a.first < b.first; };
+  if (!std::is_sorted(out.begin(), out.end(), by_name)) std::stable_sort(out.begin(), out.end(), by_name);
+  auto same_name = [](const Tag& a, const Tag& b) { return a.first == b.first; };
+  out.erase(std::unique(out.begin(), out.end(), same_name), out.end());
   return out;
 }
 

@@ -69,6 +69,7 @@ struct Rule {
   // The functions of all patterns that take the field, united (by result name), in file order. Empty: the rule does not
   // take it.
   std::vector<FunctionSpec> functions_of(std::string_view field) const;
+  // What follows is as results write it (lineproto/format.h), not yet escaped: what they write alike is one.
   // The output field of a function over an input field, by the template field_name.
   std::string result_field(std::string_view field, const FunctionSpec& function) const;
   // The output measurement for an input measurement, by the template `measurement`.

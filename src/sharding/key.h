@@ -4,7 +4,9 @@
 //   key = XXH3-64, seed 0, of: shard_name, then for each tag of shard_by that the line has, in order of name: NUL
 //   name=value
 //
-// in unescaped bytes. The rule's name and its constant tags are no part of it.
+// in unescaped bytes, and of tags as results write them (control characters as '_', without backslashes at the end,
+// empty ones left out), as those are: what is one series in the results has one key. The rule's name and its constant
+// tags are no part of it.
 #pragma once
 
 #include <cstdint>

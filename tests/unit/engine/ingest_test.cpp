@@ -51,7 +51,8 @@ std::string random_lines(uint64_t seed, size_t count) {
                          "m,a=x\\ y",     "#c",          "",
                          "  cpu",         "bad",         "m,a=",
                          "m\tx",          "m\\\\,a=b",   "m,a=b\\\\",
-                         "\xc3\xa9,h=1",  "m,le=1",      "x,limpet_a=1"};
+                         "\xc3\xa9,h=1",  "m,le=1",      "x,limpet_a=1",
+                         "m\x01n",        "m\x02n",      "m\x03n,a=b\x7f"};
   const char* values[] = {"1",
                           "1i",
                           "2u",
@@ -220,6 +221,40 @@ TEST_CASE("more series than the table holds: slower, nothing lost") {
   CHECK(few.engine.gauges().series == 10);
   CHECK(few.finish() == all.finish());
   CHECK(few.engine.ledger().to_json() == all.engine.ledger().to_json());
+}
+
+TEST_CASE("names that results write alike are one series") {
+  TestEngine e("[[rule]]\nname = \"r\"\nperiod = \"1s\"\n[rule.fields]\n\"*\" = [\"sum\"]\n");
+  e.feed("m\x01,t=\x01 a=1 1000000000\nm\x02,t=\x02 b=2,c=3,d=4 1000000000\nm_,t=_ c=5,a=6 1000000000\n");
+  CHECK(e.finish() == "m_,t=_ a_sum=7,b_sum=2,c_sum=8,d_sum=4 2000000000\n");
+}
+
+TEST_CASE("names of one line that results write alike come once") {
+  TestEngine e(
+      "[[rule]]\nname = \"r\"\nperiod = \"1s\"\nby = [\"*\"]\ntags = { x_ = \"0\" }\n[rule.fields]\n\"*\" = "
+      "[\"sum\"]\n");
+  e.feed("m,a\x01=1,a\x02=2,a^=3,x\x01=4 v\x01=1,v\x02=2 1000000000\n");
+  CHECK(e.finish() == "m,a^=3,a_=1,x_=0 v__sum=1 2000000000\n");
+  CHECK(e.engine.ledger().rules.at("r").collisions == 1);
+}
+
+TEST_CASE("names of which nothing can be written are '_'") {
+  TestEngine e("[[rule]]\nname = \"r\"\nperiod = \"1s\"\nfield_name = \"{field}\"\n[rule.fields]\n\"*\" = [\"sum\"]\n");
+  e.feed("\\\\ \\\\=1 1000000000\n");
+  CHECK(e.finish() == "_ _=1 2000000000\n");
+}
+
+TEST_CASE("nothing is read far behind a block, whatever stands there") {
+  const std::string known = "m v=1,s=\"a\" 1\n";
+  for (const char* cut_off :
+       {"m s=\"a\",v=1", "m s=\"a\",v=0.1", "m s=\"a\",v=t", "m s=\"a\" 1", "m,a=1", "m s=\"a\\"}) {
+    TestEngine e(kRules);
+    std::string text = known + cut_off;
+    size_t size = text.size();
+    text.append(kBlockPadding, text.back());
+    std::vector<char> exact(text.begin(), text.end());  // no byte more: AddressSanitizer watches
+    CHECK(e.engine.ingest({.text = {exact.data(), size}}, {}).consumed == known.size());
+  }
 }
 
 TEST_CASE("two fields of one rule that give one result name: one of them is written") {

@@ -47,13 +47,21 @@ def kept(rule, tags):
     return {name: value for name, value in keep.items() if name not in rule.get("without", [])}
 
 
+def written(text):
+    """As results spell names and values."""
+    return re.sub(r"[\x00-\x1f\x7f]", "_", text.rstrip("\\"))
+
+
 def key_bytes(rule, line):
     measurement, tags = parse(line)
     name = measurement
     if rule is not None:
         tags = kept(rule, tags)
         tags = {tag: value for tag, value in tags.items() if tag in rule.get("shard_by", tags)}
-        name = rule.get("shard_name", rule.get("measurement", "{measurement}").replace("{measurement}", measurement))
+        later_first = sorted(tags, key=str.encode, reverse=True)
+        tags = {written(tag): written(tags[tag]) for tag in later_first if written(tag) and written(tags[tag])}
+        name = written(rule.get("measurement", "{measurement}").replace("{measurement}", measurement))
+        name = rule.get("shard_name", re.sub("^#|^$", "_", name))
     return b"\0".join([name.encode(), *(tag.encode() + b"=" + tags[tag].encode() for tag in sorted(tags, key=str.encode))])
 
 
