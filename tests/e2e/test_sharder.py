@@ -9,6 +9,7 @@ import unittest
 from pathlib import Path
 
 import settings
+from assignment_files import write_replacing
 from limpet_case import eventually
 from stand_in_pods import Pods, Shard, owned_by, owners, read_assignment
 
@@ -308,7 +309,7 @@ class DirectoryTest(ShardCase):
 
     def test_reports_that_are_none(self):
         (shard,), pods, before = self.start_cluster(["agg-0", "agg-1", "agg-2"])
-        (self.directory / "reports" / "agg-9.json").write_text("{}\n")
+        write_replacing(self.directory / "reports" / "agg-9.json", b"{}\n")  # at once: one that is empty yet would be a third
         (self.directory / "reports" / "agg-8.json").symlink_to("agg-0.json")
         self.assertTrue(eventually(lambda: shard.counts()["reports_rejected"] == 2, 5))
         self.assertEqual(len(shard.json()["pods"]), 3)
