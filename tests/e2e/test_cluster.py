@@ -111,6 +111,8 @@ class Stream:
 
 
 class ClusterTest(LimpetCase):
+    TAKES_LONG = True
+
     def setUp(self):
         super().setUp()
         self.shared = self.directory / "shared"

@@ -134,6 +134,8 @@ class GenerationTest(ShardCase):
 
 
 class RestartTest(ShardCase):
+    TAKES_LONG = True
+
     def test_restart_moves_nothing(self):
         (shard,), pods, before = self.start_cluster(["agg-0", "agg-1", "agg-2"])
         self.assertEqual(shard.stop(), 0)
@@ -263,6 +265,8 @@ class AlarmTest(ShardCase):
 
 
 class DirectoryTest(ShardCase):
+    TAKES_LONG = True
+
     def test_lost_and_restored(self):
         (shard,), pods, before = self.start_cluster(["agg-0", "agg-1", "agg-2"])
         away = self.scratch / "away"
@@ -316,6 +320,8 @@ class DirectoryTest(ShardCase):
 
 
 class CommandTest(ShardCase):
+    TAKES_LONG = True
+
     def run_limpet(self, *args, timeout=60):
         return subprocess.run([settings.limpet(), *args], capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL, check=False)
 

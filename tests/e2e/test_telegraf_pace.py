@@ -12,6 +12,8 @@ LOADING_S = 45  # until the windows close: by then all lines must be in
 
 
 class PaceTest(TelegrafCase):
+    TAKES_LONG = True
+
     def test_a_million_results_and_an_output_that_takes_20_ms_a_batch(self):
         sink = Sink(0.020)
         self.addCleanup(sink.close)
