@@ -44,7 +44,7 @@ struct TotalPast {
 
 // The fields of one output measurement of one rule, with their programs. Ids are dense.
 struct FieldSpace {
-  std::string measurement;  // output, as results write it: names that are written alike are one
+  std::string measurement;  // output, escaped: what results begin with
   std::vector<std::unique_ptr<FieldProgram>> programs;
   std::unordered_map<std::string, uint32_t> ids;
   std::unordered_set<std::string> result_names;

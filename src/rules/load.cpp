@@ -12,6 +12,7 @@
 
 #include "base/limits.h"
 #include "base/suggest.h"
+#include "lineproto/format.h"
 #include "rules/build.h"
 #include "rules/duration.h"
 
@@ -282,6 +283,10 @@ void read_windows(Keys& keys, const toml::table& table, const toml::table* defau
                            std::to_string(limits::kPanesPerWindowMax) + " are possible");
 }
 
+// What results do not spell as it stands here.
+constexpr std::string_view kUnwritable = " holds a control character or ends in a backslash, which results cannot have";
+bool is_writable(std::string_view text) { return written_name(text) == text; }
+
 void read_tags(Keys& keys, Rule& rule) {
   const toml::node* node = keys.find("tags");
   if (!node) return;
@@ -292,6 +297,8 @@ void read_tags(Keys& keys, Rule& rule) {
       keys.error(value, "a tag of \"tags\" must have a name");
     else if (key.str() == "limpet_incomplete" || key.str() == "limpet_overflow")
       keys.error(value, "the tag " + quoted(key.str()) + " is set by Limpet itself: take another name");
+    else if (!is_writable(key.str()) || !is_writable(value.value_or(std::string())))
+      keys.error(value, "the tag " + quoted(key.str()) + " of \"tags\"" + std::string(kUnwritable));
     else if (auto v = value.value_exact<std::string>(); v && !v->empty())
       rule.tags.emplace_back(std::string(key.str()), *v);
     else
@@ -344,7 +351,9 @@ void check_shard_by(Keys& keys, Rule& rule) {
   for (const toml::node& element : *node->as_array()) {
     auto tag = element.value_exact<std::string>();
     if (!tag) continue;
-    if (sets_tag(rule, *tag))
+    if (!is_writable(*tag))
+      keys.error(element, "\"shard_by\" names the tag " + quoted(*tag) + ", which" + std::string(kUnwritable));
+    else if (sets_tag(rule, *tag))
       keys.error(element, "\"shard_by\" names the tag " + quoted(*tag) + ", which the rule's \"tags\" set");
     else if (rule.kept_tags({{*tag, "x"}}).empty())
       keys.error(element, "\"shard_by\" names the tag " + quoted(*tag) +
@@ -356,6 +365,7 @@ void check_templates(Keys& keys, const Rule& rule) {
   auto check = [&](std::string_view key, const std::string& text, std::initializer_list<std::string_view> known) {
     if (!keys.find(key)) return;
     if (text.empty()) return keys.error(*keys.find(key), quoted(key) + " must not be empty");
+    if (!is_writable(text)) return keys.error(*keys.find(key), quoted(key) + std::string(kUnwritable));
     for (size_t at = text.find('{'); at != text.npos; at = text.find('{', at + 1)) {
       std::string word = text.substr(at, text.find('}', at) == text.npos ? text.npos : text.find('}', at) - at + 1);
       if (std::find(known.begin(), known.end(), word) == known.end())
@@ -364,6 +374,8 @@ void check_templates(Keys& keys, const Rule& rule) {
     }
   };
   check("measurement", rule.measurement, {"{measurement}"});
+  if (keys.find("measurement") && rule.measurement.starts_with('#'))
+    keys.error(*keys.find("measurement"), "\"measurement\" begins with '#', by which lines become comments");
   check("field_name", rule.field_name, {"{field}", "{function}"});
   size_t most = 0;
   for (const FieldFunctions& f : rule.fields) most = std::max(most, f.functions.size());

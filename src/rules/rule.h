@@ -75,7 +75,8 @@ struct Rule {
   // The output measurement for an input measurement, by the template `measurement`.
   std::string result_measurement(std::string_view input) const;
   // The tags of a line that stay: by grouping, less the rule's own constant tags, `le` in a rule with histograms, and
-  // limpet_*. Sorted by key. Constant tags are not among them.
+  // limpet_*. Sorted by key; those of which nothing can be written are left out, of those that are written alike the
+  // first stays. Constant tags are not among them.
   std::vector<Tag> kept_tags(const std::vector<Tag>& tags) const;
 };
 

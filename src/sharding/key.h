@@ -4,9 +4,8 @@
 //   key = XXH3-64, seed 0, of: shard_name, then for each tag of shard_by that the line has, in order of name: NUL
 //   name=value
 //
-// in unescaped bytes, and of tags as results write them (control characters as '_', without backslashes at the end,
-// empty ones left out), as those are: what is one series in the results has one key. The rule's name and its constant
-// tags are no part of it.
+// in unescaped bytes, measurement and tags as Rule::result_measurement and Rule::kept_tags give them: what is one
+// series in the results has one key. The rule's name and its constant tags are no part of it.
 #pragma once
 
 #include <cstdint>

@@ -160,7 +160,7 @@ def lines(r):
         name = r.choice(NAMES)
         tags = {}
         if r.random() < 0.8:
-            tags["host"] = r.choice(["a", "b1", "c c"])
+            tags["host"] = r.choice(["a", "b1", "c c", "b1", "c_c", "c\x01c"])
         if r.random() < 0.7:
             tags["pod"] = r.choice(["p1", "p2", "p=3"])
         if r.random() < 0.5:

@@ -318,7 +318,7 @@ class Rule:
                 continue
             if k in self.tags or k.startswith("limpet_") or (self.has_histogram and k == "le"):
                 continue
-            kept[k] = v
+            kept[k] = "".join("_" if ord(c) < 0x20 or ord(c) == 0x7F else c for c in v)
         kept.update(self.tags)
         return self.measurement.replace("{measurement}", name), tuple(sorted(kept.items()))
 

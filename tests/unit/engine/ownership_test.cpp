@@ -109,9 +109,6 @@ std::string random_lines(std::mt19937_64& r, int64_t now_ns, std::vector<int64_t
     lines += "bytes,if=e" + std::to_string(s % 15) + ",pod=p" + std::to_string(s / 15) +
              " n=" + std::to_string(counters[s]) + "i " + std::to_string(now_ns) + "\n";
   }
-  // Two spellings of what results write alike are one series, with one key.
-  for (const char* path : {"\x01", "\x02", "_"})
-    lines += std::string("requests,path=") + path + path + " value=1 " + std::to_string(now_ns) + "\n";
   lines += "other,host=h" + std::to_string(r() % 50) + " v=1i " + std::to_string(now_ns) + "\n";
   return lines;
 }

@@ -57,6 +57,14 @@ TEST_CASE("the keys of the file of vectors") {
   CHECK(vectors >= 30);
 }
 
+TEST_CASE("what results write alike has one key") {
+  Rule rule = rule_of(nlohmann::json::object());
+  uint64_t key = key_of(rule, "_m_", {{"a_", "x_"}});
+  CHECK(key_of(rule, "#m\x01", {{"a\x02", "x\x7f\\"}}) == key);
+  CHECK(key_of(rule, "_m\x03\\\\", {{"\\", "y"}, {"a_", "x_"}, {"b", "\\"}}) == key);
+  CHECK(key_of(rule, "_m_", {{"a_", "x"}}) != key);
+}
+
 TEST_CASE("the key is of the output measurement and the tags that stay, or of shard_name and shard_by") {
   auto rules = load_rules({{"r.toml",
                             "[[rule]]\nname = \"a\"\nperiod = \"1m\"\nwithout = [\"pod\"]\nmeasurement = "

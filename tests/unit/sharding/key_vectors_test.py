@@ -39,28 +39,29 @@ def parse(line):
     return re.sub(r"\\([, ])", r"\1", name), {unescaped(tag): unescaped(value) for tag, value in split}
 
 
-def kept(rule, tags):
-    """The tags that stay; the names in the file's rules are no patterns."""
-    keep = {name: value for name, value in tags.items() if not name.startswith("limpet_") and name not in rule.get("tags", {})}
-    if "by" in rule:
-        keep = {name: value for name, value in keep.items() if name in rule["by"]}
-    return {name: value for name, value in keep.items() if name not in rule.get("without", [])}
-
-
 def written(text):
     """As results spell names and values."""
     return re.sub(r"[\x00-\x1f\x7f]", "_", text.rstrip("\\"))
 
 
+def kept(rule, tags):
+    """The tags that stay, as results spell them; the names in the file's rules are no patterns."""
+    keep = {}
+    for name in sorted(tags, key=str.encode):
+        if ("by" in rule and name not in rule["by"]) or name in rule.get("without", []):
+            continue
+        spelled, value = written(name), written(tags[name])
+        if spelled and value and not spelled.startswith("limpet_") and spelled not in rule.get("tags", {}):
+            keep.setdefault(spelled, value)
+    return keep
+
+
 def key_bytes(rule, line):
-    measurement, tags = parse(line)
-    name = measurement
+    name, tags = parse(line)
     if rule is not None:
         tags = kept(rule, tags)
         tags = {tag: value for tag, value in tags.items() if tag in rule.get("shard_by", tags)}
-        later_first = sorted(tags, key=str.encode, reverse=True)
-        tags = {written(tag): written(tags[tag]) for tag in later_first if written(tag) and written(tags[tag])}
-        name = written(rule.get("measurement", "{measurement}").replace("{measurement}", measurement))
+        name = written(rule.get("measurement", "{measurement}").replace("{measurement}", name))
         name = rule.get("shard_name", re.sub("^#|^$", "_", name))
     return b"\0".join([name.encode(), *(tag.encode() + b"=" + tags[tag].encode() for tag in sorted(tags, key=str.encode))])
 
