@@ -1,5 +1,9 @@
 #include "engine/pane.h"
 
+#include <algorithm>
+
+#include "base/large_memory.h"
+
 namespace limpet {
 namespace {
 
@@ -9,16 +13,18 @@ size_t block_bytes(uint32_t lines) { return (size_t{lines} + 1) * sizeof(Pane); 
 }  // namespace
 
 PanePool::~PanePool() {
-  for (void* chunk : chunks_) ::operator delete(chunk, kLine);
+  for (auto [chunk, bytes] : chunks_) free_large(chunk, bytes);
 }
 
 void PanePool::refill(uint32_t lines) {
   size_t block = block_bytes(lines);
   // Small pools start small: most rules have few groups.
-  size_t count = std::max<size_t>(1, std::min(kChunkBytes, 4096 + free_[lines].capacity() * block) / block);
-  void* chunk = ::operator new(count * block, kLine);
-  chunks_.push_back(chunk);
-  bytes_ += count * block;
+  size_t wanted = 4096 + free_[lines].capacity() * block;
+  size_t bytes = wanted >= kHugePage ? kHugePage : std::max<size_t>(1, wanted / block) * block;
+  size_t count = bytes / block;
+  void* chunk = allocate_large(bytes);
+  chunks_.emplace_back(chunk, bytes);
+  bytes_ += bytes;
   free_[lines].reserve(free_[lines].capacity() + count);
   for (size_t i = count; i-- > 0;)
     free_[lines].push_back(reinterpret_cast<Pane*>(static_cast<char*>(chunk) + i * block));

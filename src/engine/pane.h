@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <utility>
 #include <vector>
 
 #include "window/cell.h"
@@ -44,12 +45,10 @@ class PanePool {
   static constexpr uint32_t kPooledLinesMax = 64;  // larger blocks come one by one
 
  private:
-  static constexpr size_t kChunkBytes = 256 * 1024;
-
   void refill(uint32_t lines);
 
   std::vector<Pane*> free_[kPooledLinesMax + 1];
-  std::vector<void*> chunks_;
+  std::vector<std::pair<void*, size_t>> chunks_;  // with their bytes
   size_t bytes_ = 0;
 };
 

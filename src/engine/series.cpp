@@ -1,5 +1,7 @@
 #include "engine/series.h"
 
+#include <memory>
+
 namespace limpet {
 
 namespace {
@@ -8,12 +10,33 @@ constexpr size_t kFirstSlots = 1024;
 
 SeriesTable::SeriesTable(uint64_t seed) : seed_(seed), slots_(kFirstSlots), mask_(kFirstSlots - 1) {}
 
-Series* SeriesTable::add(const HeadHash& h) {
-  if (free_.empty()) {
-    auto base = static_cast<uint32_t>(chunks_.size() * kChunk);
-    chunks_.push_back(std::make_unique<Series[]>(kChunk));
-    for (uint32_t i = kChunk; i-- > 0;) free_.push_back(base + i);
+SeriesTable::~SeriesTable() {
+  for (Series* chunk : chunks_) std::destroy_n(chunk, kChunk);
+  for (size_t i = 0; i < chunks_.size(); i++) {
+    if (i < kChunksAtOnce)
+      free_large(chunks_[i], kChunk * sizeof(Series));
+    else if (i % kChunksAtOnce == 0)
+      free_large(chunks_[i], kHugePage);
   }
+}
+
+void SeriesTable::add_chunk() {
+  size_t n = chunks_.size();
+  void* memory;
+  if (n < kChunksAtOnce)
+    memory = allocate_large(kChunk * sizeof(Series));
+  else if (n % kChunksAtOnce == 0)
+    memory = allocate_large(kHugePage);
+  else
+    memory = chunks_[n - 1] + kChunk;
+  auto* chunk = static_cast<Series*>(memory);
+  std::uninitialized_default_construct_n(chunk, kChunk);
+  chunks_.push_back(chunk);
+  for (uint32_t i = kChunk; i-- > 0;) free_.push_back(static_cast<uint32_t>(n * kChunk) + i);
+}
+
+Series* SeriesTable::add(const HeadHash& h) {
+  if (free_.empty()) add_chunk();
   uint32_t index = free_.back();
   free_.pop_back();
   Series& series = at(index);
@@ -59,7 +82,7 @@ void SeriesTable::erase(size_t hole) {
 }
 
 void SeriesTable::grow() {
-  std::vector<Slot> old(slots_.size() * 2);
+  decltype(slots_) old(slots_.size() * 2);
   old.swap(slots_);
   mask_ = slots_.size() - 1;
   for (const Slot& s : old)

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/hash.h"
+#include "base/large_memory.h"
 #include "engine/decision.h"
 
 namespace limpet {
@@ -40,6 +41,9 @@ struct HeadHash {
 class SeriesTable {
  public:
   explicit SeriesTable(uint64_t seed);
+  ~SeriesTable();
+  SeriesTable(const SeriesTable&) = delete;
+  SeriesTable& operator=(const SeriesTable&) = delete;
 
   HeadHash hash_raw(const char* p, size_t size) const { return hash(p, size, seed_); }
   // A domain of its own, for identities that no line can spell.
@@ -87,7 +91,7 @@ class SeriesTable {
   size_t slots() const { return slots_.size(); }
   template <typename F>
   void for_each(F f) {
-    for (auto& chunk : chunks_)
+    for (Series* chunk : chunks_)
       for (size_t i = 0; i < kChunk; i++)
         if (chunk[i].decision) f(chunk[i]);
   }
@@ -99,6 +103,8 @@ class SeriesTable {
     uint32_t series = 0;  // index + 1; 0: free
   };
   static constexpr size_t kChunk = 1024;
+  // So many chunks fill a huge page, and are allocated together; the first ones are not, since most tables stay small.
+  static constexpr size_t kChunksAtOnce = kHugePage / (kChunk * sizeof(Series));
 
   static HeadHash hash(const char* p, size_t size, uint64_t seed) {
     XXH128_hash_t h = XXH3_128bits_withSeed(p, size, seed);
@@ -106,17 +112,18 @@ class SeriesTable {
   }
   Series& at(uint32_t index) { return chunks_[index / kChunk][index % kChunk]; }
   Slot& slot_for(const HeadHash& h);  // the one that holds it, or the free one where it belongs
+  void add_chunk();
   void unlink(uint32_t index);
   void erase(size_t slot);
   void grow();
 
   uint64_t seed_;
-  std::vector<Slot> slots_;
+  std::vector<Slot, LargeAllocator<Slot>> slots_;
   size_t mask_ = 0;
   size_t used_ = 0;
   size_t live_ = 0;
   size_t sweep_at_ = 0;
-  std::vector<std::unique_ptr<Series[]>> chunks_;
+  std::vector<Series*> chunks_;
   std::vector<uint32_t> free_;
 };
 
