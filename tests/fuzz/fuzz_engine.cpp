@@ -1,6 +1,5 @@
-// Any bytes as lines: the ledger balances, and the fast path agrees with the full parser, to which a blank in front of
-// a line leads.
-#include <algorithm>
+// Any bytes as lines: the ledger balances, every result can be read, and the fast path agrees with the full parser, to
+// which a blank in front of a line leads.
 #include <cstdlib>
 #include <set>
 #include <string>
@@ -19,9 +18,21 @@ const std::shared_ptr<const RuleSet>& rules() {
   static const LoadedRules loaded = load_rules(
       {{"r.toml",
         "[[rule]]\nname = \"r\"\nperiod = \"4s\"\nevery = \"2s\"\ngrace = \"1s\"\nnamepass = [\"*\"]\nwithout = "
-        "[\"a\"]\nlate = \"correct\"\n"
+        "[\"a\"]\nlate = \"correct\"\ntags = { own = \"x y\" }\n"
         "max_groups = 3\n[rule.fields]\n\"*\" = [\"count\", \"last\", \"distinct\", \"increase\", \"sum(last)\"]\n"}});
   return loaded.rules;
+}
+
+// With a name, and no tag or field twice.
+bool is_readable(std::string_view result) {
+  auto point = parse_line(result, Dialect::kTelegraf);
+  if (!point || point->name.empty()) return false;
+  std::set<std::string> names;
+  for (const auto& [name, value] : point->tags)
+    if (!names.insert("tag " + name).second) return false;
+  for (const auto& [name, value] : point->fields)
+    if (!names.insert("field " + name).second) return false;
+  return true;
 }
 
 std::string run(const std::string& lines) {
@@ -41,11 +52,16 @@ std::string run(const std::string& lines) {
   if (!engine.ledger().balances()) std::abort();
   // Which groups come first is no promise: a bad line may have made its series known, or not.
   std::multiset<std::string> sorted;
-  const std::string& all = engine.results();
-  for (size_t at = 0, end; at < all.size(); at = end + 1)
-    sorted.insert(all.substr(at, (end = std::min(all.find('\n', at), all.size())) - at));
+  for (std::string_view all = engine.results(); !all.empty();) {
+    LineEnd end = find_line_end(all, Dialect::kTelegraf);  // strings may hold newlines
+    sorted.emplace(all.substr(0, end.size));
+    all.remove_prefix(end.next);
+  }
   std::string out;
-  for (const std::string& line : sorted) out += line + "\n";
+  for (const std::string& line : sorted) {
+    if (!is_readable(line)) std::abort();
+    out += line + "\n";
+  }
   return out + engine.ledger().to_json();
 }
 
