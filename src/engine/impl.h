@@ -139,6 +139,7 @@ struct Engine::Impl {
   int64_t held_since_ns(const Group& group, int64_t window) const;
   bool owns_line(const Series& series, int64_t time_ns) const;
   void count_work(const TakeLine& take, const FieldProgram& program);
+  uint64_t next_hot_key();
   void count_slices();
   bool finishing() const;
 
@@ -228,6 +229,7 @@ struct Engine::Impl {
   size_t counted_epochs = 0, counted_groups = 0;
   int64_t slices_counted_ns = INT64_MIN;
   HotKeys hot_keys;
+  uint64_t until_hot_key = 1, hot_key_random = 0x9E3779B97F4A7C15;
 
   size_t heap_epoch = 0, heap_group = 0;  // whose sketches are counted next
   int64_t heaps_counted_ns = INT64_MIN;

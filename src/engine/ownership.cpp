@@ -123,12 +123,24 @@ bool Engine::Impl::owns_line(const Series& of, int64_t time_ns) const {
   return ownership->tenure_of(of.line_key).owns_line(time_ns);
 }
 
+// How many samples until the next one that is looked at: kHotKeyEvery on average, at random, since senders repeat
+// themselves and a fixed step would see the same keys of each round (xorshift64*, Vigna 2016).
+uint64_t Engine::Impl::next_hot_key() {
+  hot_key_random ^= hot_key_random >> 12;
+  hot_key_random ^= hot_key_random << 25;
+  hot_key_random ^= hot_key_random >> 27;
+  return 1 + ((hot_key_random * 0x2545F4914F6CDD1D) >> 32) % (2 * kHotKeyEvery - 1);
+}
+
 void Engine::Impl::count_work(const TakeLine& take, const FieldProgram& program) {
   if (!ownership || take.group->slice >= slice_work.size()) return;
   SliceWork& work = slice_work[take.group->slice];
   work.samples++;
   work.cost += cost_of(program);
-  if (arrival % kHotKeyEvery == 0) hot_keys.add(take.group->key, kHotKeyEvery);
+  if (--until_hot_key == 0) {
+    hot_keys.add(take.group->key, kHotKeyEvery);
+    until_hot_key = next_hot_key();
+  }
 }
 
 // Groups and bytes by slice: a few groups at each call.

@@ -71,43 +71,38 @@ bool Tenure::owns_line(int64_t time_ns) const {
   return std::any_of(intervals_.begin(), intervals_.end(), [&](const Interval& i) { return i.owns_line(time_ns); });
 }
 
-// Its own moves, and how those came to their slices whose heir it was.
-bool OwnershipTracker::matters(const Move& move) const {
-  if (move.from == pod_ || move.to == pod_) return true;
-  auto left = estates_.find(move.to);
-  return left != estates_.end() && std::any_of(left->second.begin(), left->second.end(), [&](const Estate& e) {
-           return move.at_s <= e.at_s && (e.high == 0 || move.low < e.high) && (move.high == 0 || e.low < move.high);
-         });
-}
-
-// Returns those that are news.
+// Those of its own that are news, and how the slices came to those whose heir it was; in the order of the file, which
+// is that of planning: clocks step, so that times may be equal or fall.
 std::vector<Move> OwnershipTracker::remember_moves(const Assignment& assignment, WallTime now) {
   auto old = [&](const Move& m) { return is_old(m.cutover_s, now); };
   if (std::any_of(moves_.begin(), moves_.end(), old)) {
     std::erase_if(moves_, old);
-    for (auto& [pod, estates] : estates_) std::erase_if(estates, [&](const Estate& e) { return is_old(e.at_s, now); });
-    std::erase_if(estates_, [](const auto& entry) { return entry.second.empty(); });
     known_.clear();
     for (const Move& move : moves_) known_.insert(identity(move));
   }
   std::vector<Move> news;
+  std::map<std::string_view, std::vector<const Move*>> estates;  // of the dead, by their names
+  auto matters = [&](const Move& move) {
+    if (move.from == pod_ || move.to == pod_) return true;
+    auto left = estates.find(move.to);
+    return left != estates.end() && std::ranges::any_of(left->second, [&](const Move* death) {
+             return (death->high == 0 || move.low < death->high) && (move.high == 0 || death->low < move.high);
+           });
+  };
   // The latest first: a death comes after what it ended.
   for (auto it = assignment.moved.rbegin(); it != assignment.moved.rend(); ++it) {
-    if (!matters(*it) || old(*it) || !known_.insert(identity(*it)).second) continue;
-    if (it->cause == MoveCause::kDeath && it->from != pod_ && !it->from.empty())
-      estates_[it->from].push_back({it->low, it->high, it->at_s});
-    moves_.push_back(*it);
-    news.push_back(*it);
+    if (old(*it) || !matters(*it)) continue;
+    if (it->cause == MoveCause::kDeath && it->from != pod_ && !it->from.empty()) estates[it->from].push_back(&*it);
+    if (known_.insert(identity(*it)).second) news.push_back(*it);
   }
-  if (!news.empty()) sort_moves();
+  std::ranges::reverse(news);
+  moves_.insert(moves_.end(), news.begin(), news.end());
+  sort_moves();
   return news;
 }
 
-void OwnershipTracker::sort_moves() {
-  std::stable_sort(moves_.begin(), moves_.end(), [](const Move& a, const Move& b) {
-    return a.cutover_s != b.cutover_s ? a.cutover_s < b.cutover_s : a.at_s < b.at_s;
-  });
-}
+// By the time from which they hold; those of one time stay in the order of planning.
+void OwnershipTracker::sort_moves() { std::ranges::stable_sort(moves_, {}, &Move::cutover_s); }
 
 // Of an entry in `moved` that does not say between whom, if it covers the key and was not there before; the last one.
 MoveCause OwnershipTracker::cause_of_change(const Assignment& assignment, uint64_t key) const {

@@ -119,18 +119,10 @@ class OwnershipTracker {
                    WallTime now) const;
   int64_t since_of(uint64_t low, int64_t from_ns, bool after_death, WallTime now) const;
 
-  bool matters(const Move& move) const;
   const std::string pod_;
-
-  // What a dead pod left to this one, or to one that died later and left it to this one.
-  struct Estate {
-    uint64_t low, high;
-    int64_t at_s;
-  };
-  std::map<std::string, std::vector<Estate>, std::less<>> estates_;  // by the dead pod's name; those of a day
-  std::unordered_set<uint64_t> known_;                               // hashes of moves_
-  std::vector<Move>
-      moves_;  // to or from this pod, and how its dead pods came to what they left it, by cutover; those of a day
+  // To or from this pod, and how its dead pods came to what they left it; by cutover, then as planned; those of a day.
+  std::vector<Move> moves_;
+  std::unordered_set<uint64_t> known_;  // hashes of moves_
   std::shared_ptr<const Ownership> last_;
   std::shared_ptr<const Assignment> last_assignment_;
 };

@@ -51,8 +51,10 @@ Assignment first_assignment(size_t slices, size_t pods) {
   return a;
 }
 
-// Some slices change their owner; the new one's time begins at now + 10 s.
-void move_some(Assignment& a, std::mt19937_64& r, int64_t now_s) {
+// Some slices change their owner; the new one's time begins at now + 10 s. `back_max_s`: the sharder's clock may step
+// back so far, so that moves have equal times, or falling ones.
+void move_some(Assignment& a, std::mt19937_64& r, int64_t now_s, int64_t back_max_s) {
+  if (back_max_s > 0) now_s -= static_cast<int64_t>(r() % static_cast<uint64_t>(back_max_s + 1));
   a.generation++;
   for (size_t i = 0; i < a.slices.size(); i++) {
     if (r() % 4 != 0) continue;
@@ -129,7 +131,7 @@ std::string difference(const std::vector<std::string>& a, const std::vector<std:
   return text;
 }
 
-void run(uint64_t seed, int64_t lag_max_s, bool nameless = false) {
+void run(uint64_t seed, int64_t lag_max_s, bool nameless = false, int64_t back_max_s = 0) {
   CAPTURE(seed);
   std::mt19937_64 r(seed);
   NoLog log;
@@ -144,7 +146,7 @@ void run(uint64_t seed, int64_t lag_max_s, bool nameless = false) {
   for (int64_t second = kStartS; second < kStartS + 240; second++) {
     if (second >= next_move_s) {
       next_move_s = second + 1 + static_cast<int64_t>(r() % (r() % 2 ? 25 : 3));
-      move_some(assignment, r, second);
+      move_some(assignment, r, second, back_max_s);
       if (nameless)
         for (Move& move : assignment.moved) move.from.clear(), move.to.clear();
       // A pod that is late reads what is newest then, and misses what was in between.
@@ -192,6 +194,10 @@ TEST_CASE("pods may hear late of a new generation, or not at all of one that ano
   for (uint64_t seed = 100; seed <= 140; seed++) run(seed, 4);
 }
 
+TEST_CASE("moves of one time hold in the order of planning, whatever the sharder's clock does") {
+  for (uint64_t seed = 300; seed <= 340; seed++) run(seed, 2, false, 5);
+}
+
 TEST_CASE("every aggregated sample is work of the slice of its group, also those that fold into the overflow group") {
   NoLog log;
   Pod pod("agg-0", true, log);
@@ -222,6 +228,23 @@ TEST_CASE("every aggregated sample is work of the slice of its group, also those
   uint64_t groups = 0;
   for (const SliceState& state : pod.engine.slice_state()) groups += state.groups;
   CHECK(groups == 3);
+}
+
+TEST_CASE("hot keys are found whatever the rhythm of the input") {
+  NoLog log;
+  Pod pod("agg-0", true, log);
+  pod.engine.set_rules(rules_of("[[rule]]\nname = \"r\"\nperiod = \"10s\"\n[rule.fields]\nv = [\"count\"]\n"),
+                       {kStartS * kSecondNs});
+  pod.engine.set_ownership(pod.tracker.adopt(first_assignment(1, 1), {kStartS * kSecondNs}), {kStartS * kSecondNs});
+  std::string lines, end = " v=1 " + std::to_string((kStartS + 10) * kSecondNs) + "\n";
+  for (int i = 0; i < 40'000; i++) lines += (i % 2 ? "m,k=hot" : "m,k=" + std::to_string(i / 2 % 100)) + end;
+  pod.feed(lines, {kStartS * kSecondNs});
+  std::vector<HotKeys::Entry> hottest = pod.engine.hot_keys().hottest();
+  REQUIRE(hottest.size() > 1);
+  CHECK(hottest[0].key == line_key("m", {{"k", "hot"}}));
+  CHECK(hottest[0].samples > 18'000);
+  CHECK(hottest[0].samples < 22'000);
+  CHECK(hottest[1].samples < 1'000);
 }
 
 }  // namespace limpet
