@@ -119,7 +119,7 @@ void Sharder::watch_generations(std::span<const PodReport> reports, MonoTime now
     return;
   }
   if (!ahead_since_) ahead_since_ = now;
-  if (now.ns - ahead_since_->ns < config_.dead_after_ns || !base_) return;
+  if (now.ns - ahead_since_->ns < config_.dead_after_ns) return;
   floor_ = ahead_;
   ahead_ = 0;
   ahead_since_.reset();
@@ -139,7 +139,8 @@ bool Sharder::may_plan(MonoTime now) const {
     bool settled = now.ns - liveness_.last_newcomer().ns >= kSettleNs;
     return !base_ && ahead_ == 0 && settled;
   }
-  return !base_ || ahead_ == 0;
+  // A first generation waits only for a number that is taken.
+  return ahead_ == 0 || (!base_ && lost_to_ <= floor_);
 }
 
 bool Sharder::is_due(MonoTime now) const {

@@ -76,8 +76,7 @@ struct World {
     return all;
   }
   PublishOutcome publish(const std::shared_ptr<const Assignment>& next) {
-    if (!taken.insert(next->generation).second || (file && file->generation >= next->generation))
-      return PublishOutcome::kLost;
+    if (!taken.insert(next->generation).second || *taken.rbegin() > next->generation) return PublishOutcome::kLost;
     file = next;
     damaged = false;
     published.emplace_back(now_ns, next);
@@ -97,6 +96,7 @@ struct Run {
   World& world;
   Sharder sharder;
   std::vector<std::string> removed;
+  int conflicts = 0;
 
   explicit Run(World& w, SharderConfig config = {}) : world(w), sharder(std::move(config)) {}
   Run(World& w, Sharder::Planner planner, SharderConfig config = {})
@@ -113,7 +113,10 @@ struct Run {
       world.files.erase(name);
       removed.push_back(name);
     }
-    if (actions.publish) sharder.on_published(world.publish(actions.publish), {world.now_ns});
+    if (!actions.publish) return;
+    PublishOutcome outcome = world.publish(actions.publish);
+    conflicts += outcome == PublishOutcome::kLost;
+    sharder.on_published(outcome, {world.now_ns}, *world.taken.rbegin());
   }
   void run(double seconds) {
     for (int64_t end = world.now_ns + static_cast<int64_t>(seconds * 1e9); world.now_ns < end;) {
@@ -683,6 +686,29 @@ TEST_CASE("a damaged file that occupies the next number: it goes beyond it") {
   c.shard.run(20);
   REQUIRE(!c.published.empty());
   CHECK(c.published[0].second->generation == before + 2);
+}
+
+TEST_CASE("a file of no use that has a high number: the first generation goes beyond it") {
+  World world;
+  world.taken.insert(9'000'000'000);
+  Run run(world);
+  world.add_many(3);
+  world.pass(0);
+  run.run(40);
+  REQUIRE(world.file);
+  CHECK(world.file->generation == 9'000'000'001);
+  CHECK(run.conflicts == 1);
+}
+
+TEST_CASE("no number is left above a file of no use: an alarm") {
+  World world;
+  world.taken.insert(kGenerationMax);
+  Run run(world);
+  world.add_many(3);
+  world.pass(0);
+  run.run(40);
+  CHECK(!world.file);
+  CHECK(run.alarm("generations"));
 }
 
 TEST_CASE("the first generation is above what pods remember, and is not hurried then") {
