@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <unordered_set>
 
 namespace limpet {
@@ -31,6 +32,13 @@ struct Item {
   bool negated = false;
   std::vector<Sequence> choices;
 };
+
+// kList, kRange
+bool contains(const Item& item, char32_t rune) {
+  bool inside =
+      item.kind == Item::kList ? item.list.find(rune) != std::u32string::npos : item.low <= rune && rune <= item.high;
+  return inside != item.negated;
+}
 
 // The language of gobwas/glob, as its lexer reads it.
 class GlobParser {
@@ -118,6 +126,72 @@ class GlobParser {
   bool unclosed_ = false;
 };
 
+// What gobwas makes of a pattern of fixed length with several parts (its match/row.go): it takes the parts from the
+// text one after another by their lengths in code points, but cuts the last code point of each behind its first byte.
+// So a
+// `?` behind which more comes does not match what has more than one byte; at the end it does.
+class Row {
+ public:
+  // REQUIRES: is_row(sequence).
+  explicit Row(const Sequence& sequence) : size_(sequence.size()) {
+    for (const Item& item : sequence) {
+      bool literal = item.kind == Item::kRune;
+      if (!literal || parts_.empty() || parts_.back().item.kind != Item::kRune) parts_.push_back({item, 0, {}});
+      parts_.back().runes++;
+      if (literal) append_utf8(parts_.back().text, item.low);
+    }
+  }
+  // Lone parts and rows of `?` it matches as one would expect.
+  static bool is_row(const Sequence& sequence) {
+    auto of = [&](auto... kinds) {
+      return std::ranges::all_of(sequence, [&](const Item& i) { return ((i.kind == kinds) || ...); });
+    };
+    return sequence.size() > 1 && of(Item::kRune, Item::kOne, Item::kList, Item::kRange) && !of(Item::kRune) &&
+           !of(Item::kOne);
+  }
+
+  bool matches(std::string_view text, std::u32string_view separators) const {
+    size_t runes = 0;
+    for (size_t i = 0; i < text.size(); runes++) next_rune(text, i);
+    if (runes != size_) return false;
+    for (const Part& part : parts_) {
+      size_t begin = 0, end = 0;
+      for (size_t n = 0; n < part.runes; n++) {
+        if (end >= text.size()) return false;
+        begin = end;
+        next_rune(text, end);
+      }
+      if (!fits(part, text.substr(0, begin + 1), separators)) return false;
+      text.remove_prefix(begin + 1);
+    }
+    return true;
+  }
+
+ private:
+  struct Part {
+    Item item;
+    size_t runes = 0;
+    std::string text;  // kRune
+  };
+  static void append_utf8(std::string& out, char32_t rune) {
+    if (rune < 0x80) return out.push_back(static_cast<char>(rune));
+    int more = rune < 0x800 ? 1 : rune < 0x10000 ? 2 : 3;
+    out.push_back(static_cast<char>((0xf00u >> (more + 1) & 0xff) | rune >> (6 * more)));
+    while (more-- > 0) out.push_back(static_cast<char>(0x80 | (rune >> (6 * more) & 0x3f)));
+  }
+  static bool fits(const Part& part, std::string_view cut, std::u32string_view separators) {
+    constexpr char32_t kCut = 0xfffd;  // what half a code point reads as
+    auto byte = static_cast<unsigned char>(cut[0]);
+    char32_t rune = byte < 0x80 ? byte : kCut;
+    if (part.item.kind == Item::kRune) return cut == part.text;
+    if (part.item.kind == Item::kOne) return separators.find(rune) == separators.npos;
+    return contains(part.item, rune);
+  }
+
+  size_t size_;
+  std::vector<Part> parts_;
+};
+
 // A nondeterministic automaton, simulated: linear in the text times the pattern. Its fixed ends are compared first.
 class Glob {
  public:
@@ -125,7 +199,7 @@ class Glob {
       : separators_(std::move(separators)), never_(never) {
     nodes_.push_back({{Item::kRune, 0, 0, {}, false, {}}, 0, kMatch});
     start_ = compile(sequence, 0);
-    alone_ = sequence.size() == 1;
+    if (Row::is_row(sequence)) row_.emplace(sequence);
     find_ends(sequence);
   }
 
@@ -133,7 +207,7 @@ class Glob {
     if (never_ || text.size() < head_.size() + tail_.size() || !text.starts_with(head_) || !text.ends_with(tail_))
       return false;
     if (ends_suffice_) return true;
-    return simulate(text);
+    return row_ ? row_->matches(text, separators_) : simulate(text);
   }
 
  private:
@@ -143,11 +217,10 @@ class Glob {
     uint32_t round = 1;
     reach(start_, now, seen, round);
     for (size_t i = 0; i < text.size();) {
-      size_t begin = i;
       char32_t rune = next_rune(text, i);
       next.clear();
       round++;
-      for (uint32_t n : now) step(n, rune, i - begin, next, seen, round);
+      for (uint32_t n : now) step(n, rune, next, seen, round);
       now.swap(next);
       if (now.empty()) return false;
     }
@@ -204,18 +277,14 @@ class Glob {
     if (node.role == kLoop) reach(node.next, out, seen, round);
   }
   bool is_separator(char32_t rune) const { return separators_.find(rune) != separators_.npos; }
-  void step(uint32_t n, char32_t rune, size_t size, std::vector<uint32_t>& out, std::vector<uint32_t>& seen,
-            uint32_t round) const {
+  void step(uint32_t n, char32_t rune, std::vector<uint32_t>& out, std::vector<uint32_t>& seen, uint32_t round) const {
     const Node& node = nodes_[n];
     bool fits = false;
     switch (node.item.kind) {
       case Item::kRune:
         fits = node.role == kConsume && node.item.low == rune;
         break;
-      // gobwas loses its place behind a `?` that meets more than one byte, unless it is the whole pattern.
       case Item::kOne:
-        fits = !is_separator(rune) && (size == 1 || alone_);
-        break;
       case Item::kStar:
         fits = !is_separator(rune);
         break;
@@ -223,10 +292,8 @@ class Glob {
         fits = true;
         break;
       case Item::kList:
-        fits = (node.item.list.find(rune) != std::u32string::npos) != node.item.negated;
-        break;
       case Item::kRange:
-        fits = (node.item.low <= rune && rune <= node.item.high) != node.item.negated;
+        fits = contains(node.item, rune);
         break;
       case Item::kChoice:
         break;
@@ -238,7 +305,7 @@ class Glob {
   uint32_t start_ = 0;
   std::u32string separators_;
   bool never_ = false;
-  bool alone_ = false;
+  std::optional<Row> row_;
   std::string head_, tail_;
   bool ends_suffice_ = false;
 };

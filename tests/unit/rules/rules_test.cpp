@@ -44,6 +44,16 @@ TEST_CASE("the filters of Telegraf") {
   CHECK(!glob({"{a*"}, "a"));
   CHECK(!glob({"c?t"}, "c\xe6\x97\xa5t"));
   CHECK(glob({"c*t"}, "c\xe6\x97\xa5t"));
+  // Behind `?` and before the end gobwas takes the first byte alone.
+  CHECK(glob({"ca?"}, "ca\xe6\x97\xa5"));
+  CHECK(glob({"c\xc3\xa9t?"}, "c\xc3\xa9t\xc3\xa9"));
+  CHECK(!glob({"\xc3\xa9?"}, "\xc3\xa9t"));
+  CHECK(!glob({"ca?"}, "ca\xe6\x97\xa5t"));
+  CHECK(!glob({"ca?"}, "ca"));
+  CHECK(glob({"??"}, "\xe6\x97\xa5\xe6\x97\xa5"));
+  CHECK(glob({"c[!b]"}, "c\xc3\xa9"));
+  CHECK(!glob({"c[\xc3\xa9]"}, "c\xc3\xa9"));
+  CHECK(!glob({"c?"}, "c.", "."));
   for (const char* bad : {"[a-]*", "[]*", "[a*", "[z-a]*"}) CHECK(!Filter::compile({bad}));
 }
 
