@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "base/counted.h"
+#include "io/assignment_directory.h"
 #include "io/files.h"
 #include "rules/rule_set.h"
 #include "service/config.h"
@@ -85,8 +87,6 @@ struct FileKind {
   std::function<std::string(const std::vector<SourceFile>&, std::vector<Diagnostic>&)> check;
 };
 
-std::string counted(size_t n, std::string_view what) { return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s"); }
-
 std::string check_rules(const std::vector<SourceFile>& files, std::vector<Diagnostic>& diagnostics) {
   LoadedRules loaded = load_rules(files, Advice::kGiven);
   diagnostics.insert(diagnostics.end(), loaded.diagnostics.begin(), loaded.diagnostics.end());
@@ -128,17 +128,16 @@ Diagnostic json_diagnostic(const std::string& path, std::string_view fault) {
 }
 
 // What is wrong with a file that looks like JSON; empty: nothing.
-std::string json_fault(const std::string& text) {
-  auto fault = [](const auto& decoded) { return decoded ? std::string() : decoded.error(); };
-  if (looks_like_report(text)) return fault(decode_report(text));
-  if (looks_like_assignment(text)) return fault(decode_assignment(text));
+std::string json_fault(const SourceFile& file) {
+  auto fault = [&](const auto& decoded) { return decoded ? misplaced(file.path, *decoded) : decoded.error(); };
+  if (looks_like_report(file.text)) return fault(decode_report(file.text));
+  if (looks_like_assignment(file.text)) return fault(decode_assignment(file.text));
   return "is neither rules nor a configuration, an assignment or a report";
 }
 
 std::string check_json(const std::vector<SourceFile>& files, std::vector<Diagnostic>& diagnostics) {
   for (const SourceFile& file : files)
-    if (std::string fault = json_fault(file.text); !fault.empty())
-      diagnostics.push_back(json_diagnostic(file.path, fault));
+    if (std::string fault = json_fault(file); !fault.empty()) diagnostics.push_back(json_diagnostic(file.path, fault));
   auto reports = static_cast<size_t>(
       std::count_if(files.begin(), files.end(), [](const SourceFile& file) { return looks_like_report(file.text); }));
   if (reports == 0) return counted(files.size(), "assignment");

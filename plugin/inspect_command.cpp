@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "io/assignment_directory.h"
 #include "io/files.h"
 #include "sharding/assignment_codec.h"
 #include "sharding/describe.h"
@@ -29,16 +30,17 @@ Examples:
   limpet inspect /run/limpet/reports/agg-0.json)";
 
 template <typename Decoded>
-std::expected<std::string, std::string> described(const Decoded& decoded) {
+std::expected<std::string, std::string> described(const std::string& file, const Decoded& decoded) {
   if (!decoded) return std::unexpected(decoded.error());
+  if (std::string fault = misplaced(file, *decoded); !fault.empty()) return std::unexpected(fault);
   return describe(*decoded);
 }
 
 std::expected<std::string, std::string> inspect(const std::string& file) {
   auto text = read_file(file, kAssignmentBytesMax);
   if (!text) return std::unexpected(text.error());
-  auto shown = looks_like_assignment(*text) ? described(decode_assignment(*text))
-               : looks_like_report(*text)   ? described(decode_report(*text))
+  auto shown = looks_like_assignment(*text) ? described(file, decode_assignment(*text))
+               : looks_like_report(*text)   ? described(file, decode_report(*text))
                                             : std::unexpected(std::string("is neither an assignment nor a report"));
   if (!shown) return std::unexpected(file + ": " + shown.error());
   return shown;

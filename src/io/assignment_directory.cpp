@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <filesystem>
 
 #include "base/hash.h"
 #include "io/shared_files.h"
@@ -34,6 +35,18 @@ std::optional<uint64_t> generation_of(std::string_view name) {
     return std::nullopt;
   return generation;
 }
+
+// Of "reports/agg-0.json" seen from a directory of that name or any other: "agg-0.json". Empty: it lies elsewhere.
+std::string name_within(const std::string& file, std::string_view folder) {
+  std::error_code failed;
+  auto path = std::filesystem::absolute(file, failed).lexically_normal();
+  return !failed && path.parent_path().filename() == folder ? path.filename().string() : "";
+}
+
+std::string holds_text(const Assignment& assignment) {
+  return fmt::format("holds generation {}", assignment.generation);
+}
+std::string is_of_text(const PodReport& report) { return fmt::format("is the report of \"{}\"", report.name); }
 
 // The numbers of the files in assignments/, lowest first; none if it cannot be read, and errno says why.
 std::optional<std::vector<uint64_t>> generations_in(const std::string& directory) {
@@ -150,7 +163,7 @@ AssignmentRead AssignmentDirectory::read_listed(bool& vanished) {
     if (!found->assignment) return result.rejected.push_back(found->error), false;
     uint64_t generation = found->assignment->generation;
     if (number && *number != generation)
-      return result.rejected.push_back(fmt::format("{}: holds generation {}", file, generation)), false;
+      return result.rejected.push_back(file + ": " + holds_text(*found->assignment)), false;
     if (!result.assignment || generation > result.assignment->generation) result.assignment = found->assignment;
     return true;
   };
@@ -255,7 +268,7 @@ bool AssignmentDirectory::look_at_report(const std::string& pod, const std::stri
   if (!decoded)
     cached.error = file + ": " + decoded.error();
   else if (decoded->name != pod)
-    cached.error = fmt::format("{}: is the report of \"{}\"", file, decoded->name);
+    cached.error = file + ": " + is_of_text(*decoded);
   else
     cached.report = std::move(*decoded);
   return true;
@@ -341,6 +354,17 @@ void AssignmentDirectory::watch(bool reports) {
   std::vector<std::string> directories{path_, path_ + "/assignments"};
   if (reports) directories.push_back(path_ + "/reports");
   watch_.set(directories);
+}
+
+std::string misplaced(const std::string& file, const Assignment& assignment) {
+  auto number = generation_of(name_within(file, "assignments"));
+  return number && *number != assignment.generation ? holds_text(assignment) : "";
+}
+
+std::string misplaced(const std::string& file, const PodReport& report) {
+  std::string name = name_within(file, "reports");
+  bool is_read = name.ends_with(kEnding) && !name.starts_with('.');
+  return is_read && name != report.name + std::string(kEnding) ? is_of_text(report) : "";
 }
 
 }  // namespace limpet

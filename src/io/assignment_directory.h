@@ -126,4 +126,9 @@ class AssignmentDirectory : public AssignmentStore {
   DirectoryWatch watch_;
 };
 
+// What is wrong with it in a file of that name, without the name; empty: nothing, or the name is none of
+// assignments/GENERATION.json and reports/POD.json.
+std::string misplaced(const std::string& file, const Assignment& assignment);
+std::string misplaced(const std::string& file, const PodReport& report);
+
 }  // namespace limpet

@@ -1,5 +1,6 @@
 """`limpet inspect` and `limpet check` on the files of a cluster's directory."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -20,11 +21,12 @@ class Inspect(unittest.TestCase):
 
     def file(self, name, text):
         path = self.scratch / name
+        path.parent.mkdir(exist_ok=True)
         path.write_text(text)
         return str(path)
 
-    def limpet(self, *args):
-        done = subprocess.run([settings.limpet(), *args], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30)
+    def limpet(self, *args, cwd=None):
+        done = subprocess.run([settings.limpet(), *args], cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30)
         return done.returncode, done.stdout, done.stderr
 
     def test_assignment_and_report(self):
@@ -52,6 +54,22 @@ class Inspect(unittest.TestCase):
         self.assertIn(f"{garbled}:2:1: error: its checksum is ", err)
         self.assertIn(f"{foreign}:1:1: error: is neither rules nor a configuration, an assignment or a report\n", err)
         self.assertTrue(err.endswith("2 errors\n"), err)
+
+    def test_names_that_say_otherwise(self):
+        generation, pod = "assignments/1763640012.json", f"reports/{json.loads(self.report)['name']}.json"
+        elsewhere = ("assignments/x.json", "7.json", "assignments/07.json")
+        good = [self.file(generation, self.assignment), self.file(pod, self.report), *(self.file(name, self.assignment) for name in elsewhere)]
+        for command in ("inspect", "check"):
+            self.assertEqual(self.limpet(command, *good)[::2], (0, ""), command)
+        said = {
+            self.file("assignments/7.json", self.assignment): "holds generation 1763640012",
+            self.file("reports/agg-9.json", self.report): f'is the report of "{json.loads(self.report)["name"]}"',
+        }
+        for file, why in said.items():
+            self.assertEqual(self.limpet("inspect", file), (1, "", f"limpet inspect: {file}: {why}\n"))
+            self.assertEqual(self.limpet("check", file), (1, "", f"{file}:1:1: error: {why}\n1 error\n"))
+        folder = self.scratch / "assignments"
+        self.assertEqual(self.limpet("inspect", "7.json", cwd=folder), (1, "", "limpet inspect: 7.json: holds generation 1763640012\n"))
 
     def test_together_with_rules(self):
         rules = self.file("r.toml", '[[rule]]\nname = "r"\nperiod = "1m"\n[rule.fields]\nv = ["sum"]\n')
