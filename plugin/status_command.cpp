@@ -19,7 +19,8 @@ namespace {
 
 constexpr const char* kHelp =
     R"(Prints a cluster: its assignment, the pods with their state and load, the last moves. Reads the shared directory itself, so
-it needs no sharder. A pod whose report is older than 10 s by this machine's clock is shown as dead.)";
+it needs no sharder. A pod whose report is older than 10 s by this machine's clock is shown as dead, and so is one whose life the
+assignment calls dead.)";
 
 constexpr const char* kExamples = R"(
 Examples:
@@ -44,10 +45,12 @@ int print(AssignmentDirectory& directory, bool as_json, bool clear) {
   std::vector<PodSight> sights;
   for (PodReport& report : reports.reports) {
     double age_s = age_of(directory.path(), report.name);
-    sights.push_back(
-        {.report = std::move(report), .alive = age_s <= kDeadAfterS, .reported = true, .report_age_s = age_s});
+    bool alive = age_s <= kDeadAfterS && !called_dead(read.assignment.get(), report);
+    sights.push_back({.report = std::move(report), .alive = alive, .reported = true, .report_age_s = age_s});
   }
   std::string error = read.error.empty() ? reports.error : read.error;
+  if (error.empty() && !read.assignment && !read.rejected.empty())
+    error = directory.path() + ": no assignment in it is valid";
   ClusterView view = make_view(read.assignment, std::move(sights));
   WallTime now = wall_now();
   std::string text = as_json ? view_json(view, now) : cluster_text(view, now.ns / kSecondNs);

@@ -8,6 +8,7 @@
 #include <tuple>
 #include <vector>
 
+#include "base/counted.h"
 #include "sharding/key.h"
 
 namespace limpet {
@@ -70,7 +71,7 @@ std::string head_text(const ClusterView& view, int64_t now_s) {
   std::string out = fmt::format("cluster {}  generation {}  {} ago: {}\n", a.cluster, a.generation,
                                 age_text(static_cast<double>(now_s - a.created_s)), cause);
   auto ready = std::ranges::count(view.pods, "ready", [](const PodLine& pod) { return std::string_view(pod.state); });
-  out += fmt::format("{} of {} pods ready, {} slices", ready, view.pods.size(), a.slices.size());
+  out += fmt::format("{} of {} pods ready, {}", ready, view.pods.size(), counted(a.slices.size(), "slice"));
   if (view.imbalance.max_mean > 0) out += fmt::format(", hottest pod {:.2f} of the mean", view.imbalance.max_mean);
   return out + "\n";
 }

@@ -90,6 +90,13 @@ Imbalance imbalance_of(const std::vector<PodLine>& pods) {
 
 }  // namespace
 
+bool called_dead(const Assignment* assignment, const PodReport& report) {
+  int32_t index = assignment ? assignment->find_pod(report.name) : kNoPod;
+  if (index == kNoPod) return false;
+  const AssignedPod& pod = assignment->pods[static_cast<size_t>(index)];
+  return pod.state == PodState::kDead && pod.incarnation == report.incarnation;
+}
+
 ClusterView make_view(std::shared_ptr<const Assignment> assignment, std::vector<PodSight> pods) {
   ClusterView view;
   if (assignment) add_unseen(*assignment, pods);

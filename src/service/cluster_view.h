@@ -46,6 +46,9 @@ struct ClusterView {
   double load_of(const SliceLoad& slice) const { return load_is_cpu ? slice.cpu : slice.samples_per_s; }
 };
 
+// The assignment says so of this very life. Null: none does.
+bool called_dead(const Assignment* assignment, const PodReport& report);
+
 // `pods`: sorted by name. Those of the assignment that are not among them are added. O(slices log slices + pods).
 ClusterView make_view(std::shared_ptr<const Assignment> assignment, std::vector<PodSight> pods);
 

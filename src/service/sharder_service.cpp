@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <string_view>
 
+#include "base/counted.h"
 #include "io/stderr_log.h"
 
 namespace limpet {
@@ -209,8 +210,8 @@ void ShardService::note_generation(const Assignment& assignment, bool at_start) 
   GenerationNote note = note_of(assignment);
   std::string causes;
   for (const std::string& cause : note.cause) causes += (causes.empty() ? "" : ", ") + cause;
-  log_.info(fmt::format("generation {}: {} ({} slices moved, {} of the keys)", note.generation, causes, note.moves,
-                        percent(note.share)));
+  log_.info(fmt::format("generation {}: {} ({} moved, {} of the keys)", note.generation, causes,
+                        counted(note.moves, "slice"), percent(note.share)));
   // Of those before it saw them it is not known how long they took.
   if (!at_start) published_ns_[note.generation] = monotonic_now().ns;
   while (published_ns_.size() > kGenerationsKept) published_ns_.erase(published_ns_.begin());

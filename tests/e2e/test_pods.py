@@ -16,7 +16,7 @@ import settings
 from assignment_files import ASSIGNMENT_BYTES_MAX, SPACE, Directory, encode_assignment, key_of, write_replacing
 from cluster_watch import Watch
 from limpet_case import Limpet, LimpetCase, count_rule, eventually, now_ns
-from stand_in_pods import Shard
+from stand_in_pods import Pod, Shard
 from stand_in_sharder import StandInSharder
 
 BROKEN_RULES = "[[rule\n"
@@ -595,6 +595,47 @@ class DrainTest(DrainCase):
         self.assertFalse((self.files.reports / "agg-9.drain").exists())
 
 
+class FilesCase(PodCase):
+    """Files, and nobody behind them."""
+
+    def write_report(self, name, files=None, cpu=0.01):
+        pod = Pod((files or self.files).path, name)
+        pod.cpu_of = lambda low: cpu
+        pod.write()
+        pod.release()
+        return pod.report
+
+
+class StatusByFilesTest(FilesCase):
+    def status(self, *args):
+        return self.run_limpet("status", "--assignment.directory", self.files.path, *args)
+
+    def test_dead_is_whom_the_assignment_calls_so(self):
+        incarnations = {}
+        self.put(assignment(5, ["agg-0", "agg-1"]))
+        for name, cpu in (("agg-0", 0.9), ("agg-1", 0.1)):
+            incarnations[name] = self.write_report(name, cpu=cpu)["incarnation"]
+        for life, state, imbalance in ((incarnations["agg-0"], "dead", 1), ("another", "ready", 1.8)):
+            self.put(assignment(6, ["agg-0", "agg-1"], states={"agg-0": "dead"}, incarnations={**incarnations, "agg-0": life}))
+            self.assertRegex(self.status().stdout, rf"(?m)^agg-0 +{state} ")
+            said = json.loads(self.status("--json").stdout)
+            self.assertEqual([pod["state"] for pod in said["pods"]], [state, "ready"])
+            self.assertAlmostEqual(said["imbalance"]["max_mean"], imbalance, 6)
+
+    def test_no_assignment_and_none_that_is_valid(self):
+        self.write_report("agg-0")
+        done = self.status()
+        self.assertEqual((done.returncode, done.stdout.splitlines()[0], done.stderr), (0, "no assignment yet", ""))
+        for name in ("assignment.json", "assignments/7.json"):
+            (self.files.path / name).write_bytes(b"x")
+            done = self.status()
+            self.assertEqual((done.returncode, done.stdout), (1, ""))
+            self.assertIn(f"{self.files.path / name}: ", done.stderr)
+            self.assertIn(f"limpet status: {self.files.path}: no assignment in it is valid\n", done.stderr)
+        self.put(assignment(5, ["agg-0"]))
+        self.assertIn("1 of 1 pods ready, 1 slice\n", self.status().stdout)
+
+
 class NeverNamedTest(DrainCase):
     def test_drains_after_half_a_minute(self):
         pod = self.pod("agg-0")
@@ -612,11 +653,13 @@ class EndOfSpaceTest(PodCase):
         now = int(time.time())
         body = assignment(5, ["a", "b"], moved=[{"low": SPACE // 2, "high": SPACE, "at": now, "cause": "drain", "cutover": now, "from": "a", "to": "b"}])
         body["handoffs"] = [{"low": SPACE // 2, "high": SPACE, "from": {"name": "a", "incarnation": "x"}, "generation": 5}]
+        body["created"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
         self.put(body)
         shard = Shard(self.files.path, log=self.directory / "shard.log")
         self.addCleanup(shard.stop)
         shard.wait_up()
         self.assertTrue(eventually(lambda: shard.json()["generation"] == 5, 5))
+        self.assertIn("(1 slice moved, 50", shard.log())
         done = self.run_limpet("status", "--assignment.directory", self.files.path, "--json")
         for cluster in (shard.json(), json.loads(done.stdout)):
             for each in (cluster["moved"], cluster["handoffs"]):
