@@ -9,11 +9,13 @@
 #include <optional>
 #include <vector>
 
+#include "base/counted.h"
 #include "base/suggest.h"
 #include "io/assignment_directory.h"
 #include "io/stderr_log.h"
 #include "plugin/directory_flags.h"
 #include "rules/duration.h"
+#include "service/cluster_view.h"
 
 namespace limpet {
 namespace {
@@ -23,7 +25,8 @@ constexpr const char* kHelp =
 stopped, and nothing is lost. For Kubernetes' preStop, or by hand. The request is for the pod's present life: started anew, it takes
 part again.
 
-Exit code 0: it owns nothing. 1: it still did when the time was up, and the request stays in force; or nobody knows the pod.)";
+Exit code 0: it owns nothing. 1: it still did when the time was up, or the files did not tell, and the request stays in force. At
+once where nobody knows the pod, where it does not run and still has slices, and where its report is bad.)";
 
 constexpr const char* kExamples = R"(
 Examples:
@@ -40,22 +43,25 @@ struct Arguments {
 
 // How far it is.
 struct Progress {
-  bool readable = true;
+  std::string fault;  // why that is not known; empty: it is
   std::optional<PodReport> report;
   std::vector<std::string> names;  // of all pods
-  bool dead = false;               // so says the assignment, of the report's incarnation
-  uint64_t slices = 0;             // in the assignment
+  bool assigned = false;           // there is an assignment
+  bool dead = false;               // so it says, of the report's incarnation
+  uint64_t slices = 0;             // in it
   double share = 0;
 
   bool done(const std::string& incarnation) const {
-    if (!readable || slices > 0) return false;
+    if (!fault.empty() || slices > 0) return false;
+    if (report && report->incarnation == incarnation && report->state == PodState::kDrained) return true;
     // Without its report, dead, or in another life, the one that was asked is gone.
-    return !report || dead || report->incarnation != incarnation || report->state == PodState::kDrained;
+    return assigned && (!report || dead || report->incarnation != incarnation);
   }
   std::string text(const std::string& pod) const {
-    if (!readable) return "the directory cannot be read";
+    if (!fault.empty()) return fault;
     std::string state = report ? std::string(to_string(report->state)) : "no report";
-    if (slices > 0) return fmt::format("{} owns {} slices, {:.2f} % of the keys ({})", pod, slices, share * 100, state);
+    if (slices > 0)
+      return fmt::format("{} owns {}, {:.2f} % of the keys ({})", pod, counted(slices, "slice"), share * 100, state);
     return fmt::format("{} owns nothing, and finishes its windows ({})", pod, state);
   }
 };
@@ -64,17 +70,23 @@ Progress look(AssignmentDirectory& directory, const std::string& pod) {
   Progress progress;
   AssignmentRead read = directory.read();
   ReportsRead reports = directory.read_reports();
-  progress.readable = read.error.empty() && reports.error.empty();
+  if (!read.error.empty() || !reports.error.empty()) {
+    progress.fault =
+        fmt::format("{} cannot be read ({})", directory.path(), read.error.empty() ? reports.error : read.error);
+    return progress;
+  }
   for (PodReport& report : reports.reports) {
     progress.names.push_back(report.name);
     if (report.name == pod) progress.report = std::move(report);
   }
+  std::string file = fmt::format("{}/reports/{}.json: ", directory.path(), pod);
+  for (const std::string& reason : reports.rejected)
+    if (reason.starts_with(file)) progress.fault = reason;
+  progress.assigned = read.assignment != nullptr;
+  if (!read.assignment && !read.rejected.empty() && progress.fault.empty()) progress.fault = read.rejected.front();
   if (!read.assignment) return progress;
-  for (const AssignedPod& other : read.assignment->pods) {
-    progress.names.push_back(other.name);
-    if (other.name == pod && progress.report)
-      progress.dead = other.state == PodState::kDead && other.incarnation == progress.report->incarnation;
-  }
+  for (const AssignedPod& other : read.assignment->pods) progress.names.push_back(other.name);
+  progress.dead = progress.report && called_dead(read.assignment.get(), *progress.report);
   int32_t index = read.assignment->find_pod(pod);
   const Slices& slices = read.assignment->slices;
   for (size_t i = 0; i < slices.size(); i++)
@@ -85,13 +97,16 @@ Progress look(AssignmentDirectory& directory, const std::string& pod) {
   return progress;
 }
 
-int wait_drained(AssignmentDirectory& directory, const std::string& pod, const std::string& incarnation,
+// `assigned`: there was an assignment before.
+int wait_drained(AssignmentDirectory& directory, const std::string& pod, const std::string& incarnation, bool assigned,
                  int64_t timeout_ns) {
   int64_t begin_ns = monotonic_now().ns, told_ns = begin_ns - kProgressNs;
   std::string told;
   for (;;) {
     directory.watch(true);
     Progress progress = look(directory, pod);
+    if (assigned && !progress.assigned && progress.fault.empty()) progress.fault = "the assignment is gone";
+    assigned |= progress.assigned;
     int64_t now_ns = monotonic_now().ns;
     double seconds = static_cast<double>(now_ns - begin_ns) / kSecondNs;
     if (progress.done(incarnation)) {
@@ -103,7 +118,9 @@ int wait_drained(AssignmentDirectory& directory, const std::string& pod, const s
       fmt::print(stderr, "limpet drain: {}\n", text), told_ns = now_ns;
     told = text;
     if (now_ns - begin_ns >= timeout_ns) {
-      fmt::print(stderr, "limpet drain: gave up after {:.1f} s: {}. The request stays in force.\n", seconds, text);
+      // A directory that was made anew has lost it.
+      fmt::print(stderr, "limpet drain: gave up after {:.1f} s: {}.{}\n", seconds, text,
+                 directory.drain_requested(pod, incarnation) ? " The request stays in force." : "");
       return 1;
     }
     pollfd fd{.fd = directory.watch_fd(), .events = POLLIN, .revents = 0};
@@ -127,8 +144,8 @@ int drain(const DirectoryArguments& where, const Arguments& arguments) {
   }
   AssignmentDirectory directory(place.directory);
   Progress now = look(directory, pod);
-  if (!now.readable) {
-    fmt::print(stderr, "limpet drain: {} cannot be read\n", place.directory);
+  if (!now.fault.empty() && !now.report) {
+    fmt::print(stderr, "limpet drain: {}\n", now.fault);
     return 1;
   }
   if (std::ranges::find(now.names, pod) == now.names.end()) {
@@ -141,11 +158,15 @@ int drain(const DirectoryArguments& where, const Arguments& arguments) {
                now.slices > 0 ? ", and its slices move when the sharder finds it dead" : "");
     return now.slices > 0 ? 1 : 0;
   }
+  if (now.dead && now.slices > 0) {
+    fmt::print(stderr, "limpet drain: {} does not run, and its slices move when the sharder finds it dead\n", pod);
+    return 1;
+  }
   if (auto asked = directory.request_drain(pod, now.report->incarnation); !asked) {
     fmt::print(stderr, "limpet drain: {}\n", asked.error());
     return 1;
   }
-  return wait_drained(directory, pod, now.report->incarnation, *timeout_ns);
+  return wait_drained(directory, pod, now.report->incarnation, now.assigned, *timeout_ns);
 }
 
 }  // namespace

@@ -582,8 +582,10 @@ class DrainTest(DrainCase):
         pods["agg-0"].wait(5)
         dead = {"states": {"agg-0": "dead"}, "incarnations": incarnations}
         self.put(assignment(6, ["agg-0", "agg-1"], **dead))
-        code, said, _ = self.drain("agg-0", "--timeout", "1s")
-        self.assertEqual(code, 1, said)  # its slice has not moved
+        code, said, seconds = self.drain("agg-0")
+        self.assertEqual((code, said), (1, "limpet drain: agg-0 does not run, and its slices move when the sharder finds it dead\n"))
+        self.assertLess(seconds, 2)
+        self.assertFalse((self.files.reports / "agg-0.drain").exists())
         self.put(assignment(7, ["agg-1"], pods=["agg-0"], cutovers=[int(time.time())], **dead))
         code, said, seconds = self.drain("agg-0")
         self.assertEqual(code, 0, said)
@@ -604,6 +606,98 @@ class FilesCase(PodCase):
         pod.write()
         pod.release()
         return pod.report
+
+
+class DrainByFilesTest(FilesCase):
+    def start_drain(self, name, timeout, files):
+        argv = [settings.limpet(), "drain", "--assignment.directory", str(files.path), "--pod", name, "--timeout", timeout]
+        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
+
+    def test_of_whose_report_is_bad(self):
+        self.put(assignment(5, ["agg-1"], pods=["agg-0"]))
+        self.write_report("agg-1")
+        file = self.files.reports / "agg-0.json"
+        for why, make in (
+            ("is missing", lambda: file.write_bytes(b"{}\n")),
+            ("Too many levels of symbolic links", lambda: file.symlink_to("agg-1.json")),
+            ('is the report of "agg-1"', lambda: shutil.copy(file.with_name("agg-1.json"), file)),
+            ("is no plain file", file.mkdir),
+        ):
+            make()
+            done = self.run_limpet("drain", "--assignment.directory", self.files.path, "--pod", "agg-0", "--timeout", "5s")
+            self.assertEqual(done.returncode, 1, done.stderr)
+            self.assertRegex(done.stderr, f"^limpet drain: {file}: .*{why}")
+            self.assertFalse(file.with_suffix(".drain").exists())
+            file.rmdir() if file.is_dir() else file.unlink()
+        done = self.run_limpet("drain", "--assignment.directory", self.files.path, "--pod", "agg-0")
+        self.assertEqual(done.returncode, 0, done.stderr)  # it does not run, and owns nothing
+
+    def test_of_whom_no_assignment_tells(self):
+        self.files.path.joinpath("assignment.json").write_bytes(b"x")
+        done = self.run_limpet("drain", "--assignment.directory", self.files.path, "--pod", "agg-0")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("assignment.json: ", done.stderr)
+
+    def test_success_is_what_it_knows(self):
+        """What becomes of the files while it waits, each in a directory of its own."""
+
+        def unlink_report(files):
+            (files.reports / "agg-0.json").unlink()
+
+        def made_anew(files):
+            files.path.rename(files.path.with_suffix(".old"))
+            files.make()
+
+        def bad_assignment(files):
+            write_replacing(files.path / "assignment.json", b"x")
+            unlink_report(files)
+
+        def bad_report(files):
+            write_replacing(files.reports / "agg-0.json", b"x")
+            self.put(assignment(6, ["agg-1"]), files)
+
+        def linked_report(files):
+            unlink_report(files)
+            (files.reports / "agg-0.json").symlink_to("agg-1.json")
+            self.put(assignment(6, ["agg-1"]), files)
+
+        def gone(files):
+            unlink_report(files)
+            self.put(assignment(6, ["agg-1"]), files)
+
+        def healed(files):
+            bad_assignment(files)
+            time.sleep(1)
+            self.put(assignment(6, ["agg-1"]), files)
+
+        expected = {
+            made_anew: (1, "gave up after .* s: the assignment is gone\\.$"),
+            bad_assignment: (1, "gave up after .* s: .*/assignment.json: .* The request stays in force"),
+            bad_report: (1, "gave up after .* s: .*/reports/agg-0.json: "),
+            linked_report: (1, "gave up after .* s: .*/reports/agg-0.json: "),
+            gone: (0, "agg-0 owns nothing more"),
+            healed: (0, "agg-0 owns nothing more"),
+        }
+        running = {}
+        for change in expected:
+            files = self.cluster(change.__name__)
+            self.put(assignment(5, ["agg-0", "agg-1"]), files)
+            for name in ("agg-0", "agg-1"):
+                self.write_report(name, files)
+            running[change] = self.start_drain("agg-0", "5s", files), files
+        for change, (_, files) in running.items():
+            self.assertTrue(eventually((files.reports / "agg-0.drain").exists, 5), change)
+            change(files)
+        for change, (process, _) in running.items():
+            said = process.communicate(timeout=30)[1]
+            code, words = expected[change]
+            self.assertEqual(process.returncode, code, (change, said))
+            self.assertRegex(said.strip(), words, change)
+            self.assertIn("agg-0 owns 1 slice, 50.00 % of the keys", said)
 
 
 class StatusByFilesTest(FilesCase):
