@@ -25,15 +25,19 @@ std::string contest_key(std::string_view field, std::string_view le) {
 bool Contest::taken(std::string_view field, std::string_view le) {
   if (!written_) return false;
   std::string key = contest_key(field, le);
-  bool lost = reserved_.contains(key) || !written_->insert(std::move(key)).second;
+  bool lost = reserved_.contains(key) || written_->try_emplace(std::move(key), asker_).first->second != asker_;
   if (lost && lost_.empty()) lost_ = field;
   return lost;
 }
 
 void Contests::add(Group& group) {
   auto [it, fresh] = writers_.try_emplace(group.hash, &group);
-  if (fresh) return;
-  if (it->second->prefix() != group.prefix() || &it->second->epoch.state == &group.epoch.state) return;
+  if (fresh || it->second->prefix() != group.prefix()) return;
+  auto found = contested_.find(group.hash);
+  if (found == contested_.end() && &it->second->epoch.state == &group.epoch.state) {
+    it->second = &group;  // a newer definition of the same rule: others meet that one
+    return;
+  }
   auto& series = contested_[group.hash];
   if (!series) {
     series = std::make_unique<Series>();
@@ -63,7 +67,10 @@ Contests::Series* Contests::find(const Group& group) {
   return it == contested_.end() ? nullptr : it->second.get();
 }
 
-void Engine::Impl::note_writer(Group& group) { contests.add(group); }
+// What is in preview writes nothing. Switched on it is another definition of the rule, with groups of its own.
+void Engine::Impl::note_writer(Group& group) {
+  if (!group.epoch.preview()) contests.add(group);
+}
 
 void Engine::Impl::log_collision(const Group& group, std::string_view field) {
   if (group.epoch.state.collision_logged) return;
@@ -111,12 +118,12 @@ bool Engine::Impl::superseded(const Group& group, int64_t stamp_ns) const {
 }
 
 Contest Engine::Impl::contest_of(const Group& group, int64_t stamp_ns) {
-  if (!group.contested || group.epoch.preview()) return {};
+  if (!group.contested) return {};
   Contests::Series* shared = contests.find(group);
   if (!shared) return {};
   std::set<std::string> reserved;
   for (const Group* rival : shared->groups) {
-    if (rival->epoch.state.order >= group.epoch.state.order || rival->epoch.preview()) continue;
+    if (rival->epoch.state.order >= group.epoch.state.order) continue;
     int64_t window = window_stamped(rival->epoch, stamp_ns);
     if (window == WindowClock::kNever || rival->epoch.windows.emitted(window) || !holds_samples(*rival, window))
       continue;
@@ -124,7 +131,7 @@ Contest Engine::Impl::contest_of(const Group& group, int64_t stamp_ns) {
   }
   auto& written = shared->written[stamp_ns];
   if (shared->written.size() > kTimesRemembered) shared->written.erase(shared->written.begin());
-  return Contest(written, std::move(reserved));
+  return Contest(group.epoch.state, written, std::move(reserved));
 }
 
 }  // namespace limpet

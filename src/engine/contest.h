@@ -15,13 +15,17 @@
 
 namespace limpet {
 
+struct RuleState;
+
+using Written = std::map<std::string, const RuleState*>;  // by contest_key(): whose it is
+
 // What others may not write at one time, asked field by field while a group is rendered. Uncontested groups pay one
 // test.
 class Contest {
  public:
   Contest() = default;
-  Contest(std::set<std::string>& written, std::set<std::string> reserved)
-      : written_(&written), reserved_(std::move(reserved)) {}
+  Contest(const RuleState& asker, Written& written, std::set<std::string> reserved)
+      : asker_(&asker), written_(&written), reserved_(std::move(reserved)) {}
 
   // True if the field belongs to another rule; else it now belongs to the asker. `le`: of a histogram's line.
   bool taken(std::string_view field, std::string_view le);
@@ -29,7 +33,8 @@ class Contest {
   const std::string& lost() const { return lost_; }
 
  private:
-  std::set<std::string>* written_ = nullptr;
+  const RuleState* asker_ = nullptr;
+  Written* written_ = nullptr;
   std::set<std::string> reserved_;
   std::string lost_;
 };
@@ -42,7 +47,7 @@ class Contests {
 
   struct Series {
     std::vector<Group*> groups;
-    std::map<int64_t, std::set<std::string>> written;  // by time of the results
+    std::map<int64_t, Written> written;  // by time of the results
   };
   Series* find(const Group& group);
 

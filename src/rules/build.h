@@ -19,7 +19,7 @@ void read_rules_file(const SourceFile& file, std::vector<DraftRule>& out, std::v
 // What only several functions or several rules together show.
 void check_result_fields(const DraftRule& draft, std::vector<Diagnostic>& diagnostics);
 void check_names(const std::vector<DraftRule>& drafts, std::vector<Diagnostic>& diagnostics);
-// Among the rules that could be read: what another would write is not known.
+// Among the rules that emit and could be read: what another would write is not known.
 void check_collisions(const std::vector<DraftRule>& drafts, std::vector<Diagnostic>& diagnostics);
 // Warnings: drop_original loses fields that nothing aggregates.
 void check_drops(const std::vector<DraftRule>& drafts, std::vector<Diagnostic>& diagnostics);

@@ -171,7 +171,7 @@ void check_collisions(const std::vector<DraftRule>& drafts, std::vector<Diagnost
   std::unordered_map<std::string, Outputs> outputs;
   for (const DraftRule& draft : drafts) {
     const Rule& rule = draft.rule;
-    if (rule.mode == RuleMode::kOff || !draft.read) continue;
+    if (rule.mode != RuleMode::kOn || !draft.read) continue;  // in preview nothing is written
     Outputs& same = outputs[output_key(rule)];
     for (const DraftRule* rival : same.rivals(rule)) {
       if (tags_differ(rival->rule.selector, rule.selector) || !outputs_meet(rival->rule, rule)) continue;
