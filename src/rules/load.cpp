@@ -250,7 +250,7 @@ void read_fields(FileReader& reader, Keys& keys, const toml::table& table, Draft
     else
       keys.error(*entry.second, quoted(field.pattern) + " must be a list of functions, as in " + field.pattern +
                                     " = [\"mean\", \"p99\"]");
-    if (written.empty() && entry.second->is_array())
+    if (const toml::array* array = entry.second->as_array(); array && array->empty())
       keys.error(*entry.second, quoted(field.pattern) + " has no function");
     for (const auto& [text, at] : written) {
       auto function = parse_function(text);
@@ -323,8 +323,11 @@ bool sets_tag(const Rule& rule, std::string_view key) {
 }
 
 void check_grouping(Keys& keys, Rule& rule) {
-  if (keys.own("by") && keys.own("without"))
+  if (keys.own("by") && keys.own("without")) {
     keys.error(*keys.find("without"), "a rule has \"by\" or \"without\", not both");
+    Filter unused;
+    keys.filter("without", unused);  // for its errors
+  }
   bool by = keys.own("by") || (!keys.own("without") && keys.find("by"));
   const toml::node* node = keys.find(by ? "by" : "without");
   if (!node) return;
