@@ -131,8 +131,8 @@ int wait_drained(AssignmentDirectory& directory, const std::string& pod, const s
 
 int drain(const DirectoryArguments& where, const Arguments& arguments) {
   auto timeout_ns = parse_duration(arguments.timeout);
-  if (!timeout_ns || *timeout_ns < 0) {
-    fmt::print(stderr, "limpet drain: --timeout: \"{}\" is no duration, such as 90s\n", arguments.timeout);
+  if (!timeout_ns) {
+    fmt::print(stderr, "limpet drain: --timeout: \"{}\" {}\n", arguments.timeout, describe(timeout_ns.error()));
     return 1;
   }
   ClusterPlace place = find_cluster(where, "drain");

@@ -26,6 +26,9 @@ inline constexpr size_t kSeriesMax = 20'000'000;
 inline constexpr size_t kRulesMax = 32'000;
 // Panes of a window: `every` into `period`. More is an error of the rule.
 inline constexpr int64_t kPanesPerWindowMax = 1000;
+// `period`, `grace`, `late_limit`, `future_limit` of a rule, ns: 10000 days. They are added to times, a few at once,
+// and the sum must still be one (int64 ns end in 2262). More is an error of the rule.
+inline constexpr int64_t kTimeSpanNsMax = int64_t{10'000} * 24 * 3600 * 1'000'000'000;
 // One log line, bytes; Telegraf stops reading stderr at 64 KiB. Longer texts are cut.
 inline constexpr size_t kLogLineBytesMax = 8 * 1024;
 // Header of one HTTP request, bytes. Answer 431.

@@ -177,7 +177,7 @@ void Engine::Impl::remember_sure_range(RuleEpoch& epoch) {
   epoch.sure_from_ns = w.end_ns(window - 1);
   epoch.sure_until_ns = w.due_ns(window);
   epoch.sure_since_ns = clock_ns;
-  epoch.sure_to_ns = INT64_MAX - 4 * (epoch.rule->period_ns + epoch.rule->grace_ns + epoch.rule->late_limit_ns);
+  epoch.sure_to_ns = INT64_MAX - 2 * (epoch.rule->period_ns + epoch.rule->grace_ns + epoch.rule->late_limit_ns);
   if (options.clock == ClockSource::kCaller)
     epoch.sure_to_ns = std::min(epoch.sure_to_ns, clock_ns + epoch.rule->future_limit_ns + 1);
   epoch.sure_to_ns = std::min(epoch.sure_to_ns, w.end_ns(w.last_window() - w.panes() + 1));

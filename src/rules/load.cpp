@@ -110,17 +110,20 @@ class Keys {
     else
       error(*node, quoted(key) + " must be true or false, without quotes");
   }
-  void duration(std::string_view key, int64_t& out, int64_t at_least_ns = 0) {
+  void duration(std::string_view key, int64_t& out, int64_t at_least_ns = 0, int64_t at_most_ns = kDurationMaxNs) {
     const toml::node* node = find(key);
     if (!node) return;
     auto v = node->value_exact<std::string>();
     if (!v)
       return error(*node, quoted(key) + " must be a duration in quotes, as in " + std::string(key) + " = \"10s\"");
     auto ns = parse_duration(*v);
-    if (!ns)
+    if (!ns && ns.error() == DurationFault::kMalformed)
       return error(
           *node,
           quoted(*v) + " is no duration: numbers with the units ns, us, ms, s, m, h, d are expected, as in \"1m30s\"");
+    if (!ns || *ns > at_most_ns)
+      return error(*node, quoted(key) + " is too long: at most " + format_duration(at_most_ns) + " are possible, not " +
+                              quoted(*v));
     if (*ns < at_least_ns)
       return error(*node, quoted(key) + " must be at least " + format_duration(at_least_ns) + ", not " + quoted(*v));
     out = *ns;
@@ -266,7 +269,7 @@ void read_fields(FileReader& reader, Keys& keys, const toml::table& table, Draft
 }
 
 void read_windows(Keys& keys, const toml::table& table, const toml::table* defaults, FileReader& reader, Rule& rule) {
-  keys.duration("period", rule.period_ns, kSecondNs);
+  keys.duration("period", rule.period_ns, kSecondNs, limits::kTimeSpanNsMax);
   if (!keys.find("period") && !is_misspelt(&table, "period") && !is_misspelt(defaults, "period"))
     reader.error(table.source(),
                  called(rule) + " has no \"period\": the window's length is expected, as in period = \"1m\"");
@@ -397,15 +400,15 @@ void read_settings(Keys& keys, Rule& rule) {
   keys.filter("fieldinclude", rule.fieldinclude);
   keys.filter("fieldexclude", rule.fieldexclude);
   read_tags(keys, rule);
-  keys.duration("grace", rule.grace_ns);
+  keys.duration("grace", rule.grace_ns, 0, limits::kTimeSpanNsMax);
   keys.boolean("drop_original", rule.drop_original);
   read_enabled(keys, rule);
   keys.text("measurement", rule.measurement);
   keys.text("field_name", rule.field_name);
   keys.word("timestamp", {"end", "start"}, [&](size_t i) { rule.timestamp = static_cast<WindowStamp>(i); });
   keys.word("late", {"drop", "pass", "correct"}, [&](size_t i) { rule.late = static_cast<LatePolicy>(i); });
-  keys.duration("late_limit", rule.late_limit_ns);
-  keys.duration("future_limit", rule.future_limit_ns);
+  keys.duration("late_limit", rule.late_limit_ns, 0, limits::kTimeSpanNsMax);
+  keys.duration("future_limit", rule.future_limit_ns, 0, limits::kTimeSpanNsMax);
   keys.word("incomplete", {"emit", "skip", "tag"},
             [&](size_t i) { rule.incomplete = static_cast<IncompletePolicy>(i); });
   keys.duration("baseline", rule.baseline_ns);
@@ -429,7 +432,7 @@ void check_defaults(FileReader& reader, const toml::table& table) {
   Keys keys(reader, table, nullptr);
   Rule rule;
   read_settings(keys, rule);
-  keys.duration("period", rule.period_ns, kSecondNs);
+  keys.duration("period", rule.period_ns, kSecondNs, limits::kTimeSpanNsMax);
   keys.duration("every", rule.every_ns, kSecondNs);
   keys.filter("by", rule.grouping_tags);
   keys.filter("without", rule.grouping_tags);

@@ -114,7 +114,7 @@ void Loader::apply(const ConfigKey& key, const ConfigSetting& setting, const Con
   } else if (key.name == "metrics_interval") {
     auto ns = parse_duration(setting.text());
     if (!ns)
-      reader_.error(place, fmt::format("\"{}\" is no duration, such as \"10s\" or \"1m\"", setting.text()));
+      reader_.error(place, fmt::format("\"{}\" {}", setting.text(), describe(ns.error())));
     else if (*ns != 0 && *ns < kSecondNs)
       reader_.error(place, "\"metrics_interval\" must be at least 1s, or 0s for off");
     else

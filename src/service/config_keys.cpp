@@ -222,7 +222,7 @@ std::optional<int64_t> ConfigReader::duration(const ConfigKey& key, const Config
                                               int64_t max_ns) {
   auto ns = parse_duration(setting.text());
   if (!ns) {
-    error(setting.places.back(), fmt::format("\"{}\" is no duration, such as \"10s\" or \"1m\"", setting.text()));
+    error(setting.places.back(), fmt::format("\"{}\" {}", setting.text(), describe(ns.error())));
     return std::nullopt;
   }
   if (*ns >= min_ns && *ns <= max_ns) return *ns;

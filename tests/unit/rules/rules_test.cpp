@@ -88,6 +88,9 @@ TEST_CASE("durations") {
   CHECK(parse_duration("2d") == 48 * kHourNs);
   CHECK(parse_duration("250ms") == 250 * kMillisecondNs);
   for (const char* bad : {"", "5", "s", "1x", "1m 30s", "-1s", "1.2.3s", "9999999d"}) CHECK(!parse_duration(bad));
+  for (const char* text : {"106752d", "9223372036s", "9999999d"})
+    CHECK(parse_duration(text) == std::unexpected(DurationFault::kTooLong));
+  CHECK(parse_duration("1x") == std::unexpected(DurationFault::kMalformed));
   for (int64_t ns : {int64_t{1}, kSecondNs, 90 * kSecondNs, 25 * kHourNs})
     CHECK(parse_duration(format_duration(ns)) == ns);
 }
