@@ -17,6 +17,7 @@
 #include "io/files.h"
 #include "rules/rule_set.h"
 #include "service/config.h"
+#include "service/rule_test.h"
 #include "service/sharder_config.h"
 #include "sharding/assignment_codec.h"
 
@@ -37,39 +38,51 @@ Examples:
   limpet check rules/*.toml
   limpet check limpet.toml 'rules/*.toml'
   limpet check /run/limpet/assignment.json /run/limpet/reports/*.json
-  limpet check --against /etc/limpet/rules new-rules       directories: all *.toml in them)";
+  limpet check --against /etc/limpet/rules new-rules       directories: all *.toml in them, without those for `limpet test`)";
 
 struct Arguments {
   std::vector<std::string> files;
   std::vector<std::string> against;
 };
 
+bool is_directory(const std::string& path) {
+  struct stat info;
+  return stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+// What is named is read, whatever it is; of a directory the files for `limpet test` are not meant.
+struct Paths {
+  std::vector<std::string> all;    // each once, in order
+  std::vector<std::string> named;  // by themselves or by a pattern, in order
+};
+
 // A directory stands for the TOML files in it.
-std::vector<std::string> expanded(const std::vector<std::string>& patterns) {
-  std::vector<std::string> out;
+Paths expanded(const std::vector<std::string>& patterns) {
+  std::vector<std::string> named, all;
   for (const std::string& pattern : patterns) {
-    struct stat info;
-    bool directory = stat(pattern.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
-    out.push_back(directory ? pattern + "/*.toml" : pattern);
+    if (!is_directory(pattern)) named.push_back(pattern);
+    all.push_back(is_directory(pattern) ? pattern + "/*.toml" : pattern);
   }
-  return expand_globs(out);
+  return {expand_globs(all), expand_globs(named)};
 }
 
 // Reads the files; one that cannot be read is an error, and so is none at all.
 std::vector<SourceFile> read_all(const std::vector<std::string>& patterns, std::vector<Diagnostic>& diagnostics) {
   std::vector<SourceFile> files;
-  std::vector<std::string> paths = expanded(patterns);
-  if (paths.empty())
-    diagnostics.push_back(
-        {fmt::format("{}", fmt::join(patterns, " ")), 0, 0, "no file matches", Diagnostic::Severity::kError});
-  for (const std::string& path : paths) {
+  Paths paths = expanded(patterns);
+  size_t faults_before = diagnostics.size();
+  for (const std::string& path : paths.all) {
     auto text = read_file(path);
-    if (text)
+    bool named = std::ranges::binary_search(paths.named, path);
+    if (text && (named || !looks_like_rule_test({path, *text})))
       files.push_back({path, std::move(*text)});
-    else
+    else if (!text)
       diagnostics.push_back({path, 0, 0, text.error().substr(std::min(text.error().size(), path.size() + 2)),
                              Diagnostic::Severity::kError});
   }
+  if (files.empty() && diagnostics.size() == faults_before)
+    diagnostics.push_back(
+        {fmt::format("{}", fmt::join(patterns, " ")), 0, 0, "no file matches", Diagnostic::Severity::kError});
   return files;
 }
 

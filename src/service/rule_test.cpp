@@ -8,11 +8,13 @@
 #include <optional>
 #include <span>
 
+#include "base/limits.h"
 #include "base/suggest.h"
 #include "engine/engine.h"
 #include "io/files.h"
 #include "lineproto/format.h"
 #include "lineproto/parse.h"
+#include "service/config_keys.h"
 #include "service/load_rule_files.h"
 
 namespace limpet {
@@ -184,7 +186,7 @@ class TestFile {
         if (!found.empty()) failed += "  step " + std::to_string(n) + ":\n" + found;
       }
     }
-    if (auto input = test["input"].value<std::string>()) feed(engine, *input);
+    if (auto input = test["input"].value<std::string>()) failed += feed(engine, *input);
     if (test.contains("expect") || !test.contains("step")) {
       engine.stop(StopMode::kAll, {});
       failed += compare(engine, test);
@@ -200,11 +202,11 @@ class TestFile {
       report_errors(loaded);
       if (loaded.rules) engine.set_rules(loaded.rules, {});  // of this test only
     }
-    if (auto input = table["input"].value<std::string>()) feed(engine, *input);
+    std::string bad;
+    if (auto input = table["input"].value<std::string>()) bad = feed(engine, *input);
     if (auto clock = clock_of(table)) engine.advance({*clock});
     if (table["end"].value_or(false)) engine.stop(StopMode::kAll, {});
-    if (table["silent"].value_or(false)) return {};
-    return compare(engine, table);
+    return table["silent"].value_or(false) ? bad : bad + compare(engine, table);
   }
 
   std::optional<int64_t> clock_of(const toml::table& table) {
@@ -223,13 +225,46 @@ class TestFile {
     return std::nullopt;
   }
 
-  void feed(Engine& engine, std::string text) {
-    size_t size = text.size();
+  // In pieces that end behind each line which may be bad, since of a block the engine tells the first bad line alone.
+  // Returns what is wrong with them.
+  static std::string feed(Engine& engine, std::string_view text) {
+    std::string out;
+    auto newlines = [](std::string_view lines) { return std::count(lines.begin(), lines.end(), '\n'); };
+    ptrdiff_t line = 1;
+    for (std::string_view rest = text; !rest.empty();) {
+      size_t size = 0, last = 0;
+      for (bool good = true; good && size < rest.size();) {
+        last = size;
+        LineEnd end = find_line_end(rest.substr(size), Dialect::kTelegraf);
+        good = is_surely_good(rest.substr(size, end.size));
+        size += end.next;
+      }
+      out += feed_piece(engine, rest.substr(0, size), line + newlines(rest.substr(0, last)));
+      line += newlines(rest.substr(0, size));
+      rest.remove_prefix(size);
+    }
+    return out;
+  }
+
+  // A line without a time is bad where none before it has one.
+  static bool is_surely_good(std::string_view line) {
+    if (is_blank(line, Dialect::kTelegraf)) return true;
+    auto point = parse_line(line, Dialect::kTelegraf);
+    return point && point->time_ns && point->tags.size() <= limits::kTagsMax && line.size() <= limits::kLineBytesMax;
+  }
+
+  // Of the piece at most the last line is bad, which has that number.
+  static std::string feed_piece(Engine& engine, std::string_view piece, ptrdiff_t line) {
+    std::string text(piece);
     text.append(kBlockPadding, '\0');
     Block block;
-    block.text = std::string_view(text).substr(0, size);
+    block.text = std::string_view(text).substr(0, piece.size());
     block.last = true;
-    engine.ingest(block, {});
+    IngestResult result = engine.ingest(block, {});
+    if (result.bad == 0) return {};
+    std::ranges::replace(result.first_error.text, '\n', ' ');
+    return "  line " + std::to_string(line) + " of the input, column " + std::to_string(result.first_error.offset + 1) +
+           ": " + result.first_error.text + "\n";
   }
 
   std::string compare(Engine& engine, const toml::table& table) {
@@ -274,6 +309,10 @@ class TestFile {
 };
 
 }  // namespace
+
+bool looks_like_rule_test(const SourceFile& file) {
+  return has_array_of_tables(file, "test") && !has_array_of_tables(file, "rule");
+}
 
 RuleTestReport run_rule_tests(const std::string& path, Log& log) {
   RuleTestReport report;

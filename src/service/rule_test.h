@@ -14,7 +14,7 @@
 //
 // Without `expect` and `written_back` a step expects no results; with silent = true it does not look yet. `end` ends
 // the input. `clock` moves time on (ns since 1970, or a TOML date-time); `reload` is the text of the rules from then
-// on.
+// on. A bad line of the input fails the test.
 #pragma once
 
 #include <string>
@@ -22,12 +22,13 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "rules/rule_set.h"
 
 namespace limpet {
 
 struct RuleTestFailure {
   std::string test;
-  std::string difference;  // lines with `-` (expected, missing) and `+` (not expected)
+  std::string difference;  // bad lines; lines with `-` (expected, missing) and `+` (not expected)
 };
 
 struct RuleTestReport {
@@ -37,6 +38,7 @@ struct RuleTestReport {
   bool ok() const { return diagnostics.empty() && failures.empty(); }
 };
 
+bool looks_like_rule_test(const SourceFile& file);
 RuleTestReport run_rule_tests(const std::string& path, Log& log);
 
 }  // namespace limpet

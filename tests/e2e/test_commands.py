@@ -87,6 +87,18 @@ class CommandLineTest(unittest.TestCase):
         self.assertIn(f"{none}: error: no file matches", limpet("test", none).stderr)
         self.assertEqual(limpet("test", none).returncode, 1)
 
+    def test_a_directory_of_rules_with_their_tests(self):
+        self.file("r.toml", RULES)
+        tests = self.file("r_test.toml", 'rules = ["r.toml"]\n[[test]]\ninput = "m v=1 1"\n')
+        done = limpet("check", self.directory)
+        self.assertEqual((done.returncode, done.stdout), (0, "1 rule in 1 file: fine\n"), done.stderr)
+        self.assertEqual(limpet("check", "--against", self.directory, self.directory).stdout, "r: kept\n")
+        self.says(["check", self.directory, tests], 'unknown key "test"', code=1)
+        self.file("r.toml", RULES + "[[test]]\n")  # a test is not where its rules are
+        self.says(["check", self.directory], 'unknown key "test" in a rules file', code=1)
+        (self.directory / "r.toml").unlink()
+        self.says(["check", self.directory], f"{self.directory}: error: no file matches", code=1)
+
 
 def words_of(braces):
     """--a.{b,c} as zsh expands it."""

@@ -8,6 +8,7 @@
   --- expect           the results since the last expect, in any order
   --- written_back     the lines passed through since the last written_back
   --- end              the end of the input: all open windows are emitted
+  --- bad lines        what `limpet test` says of lines that cannot be parsed
   --- dropped RULE     samples dropped by reason, `late 1` a line
   --- errors           instead of anything else: what `limpet check` says of the rules
 
@@ -22,6 +23,7 @@ import sys
 import tempfile
 
 T0 = 1763640000 * 10**9
+BAD_LINE = r"^  line \d+ of the input.*\n"
 HERE = pathlib.Path(__file__).parent
 
 
@@ -78,6 +80,10 @@ def test_file(blocks):
     return text
 
 
+def bad_lines(output):
+    return "".join(line.strip() + "\n" for line in re.findall(BAD_LINE, output, flags=re.M))
+
+
 def run_check(limpet, blocks, folder):
     (folder / "rules.toml").write_text(blocks[0][1])
     done = subprocess.run([limpet, "check", "rules.toml"], cwd=folder, capture_output=True, text=True)
@@ -88,7 +94,12 @@ def run_check(limpet, blocks, folder):
 def run_test(limpet, blocks, folder):
     (folder / "scenario.toml").write_text(test_file(blocks))
     done = subprocess.run([limpet, "test", "scenario.toml"], cwd=folder, capture_output=True, text=True)
-    return done.returncode == 0, done.stdout + done.stderr
+    output = done.stdout + done.stderr
+    wanted = "".join(body for head, body in blocks if head == "bad lines")
+    if not wanted:
+        return done.returncode == 0, output
+    other = re.sub(BAD_LINE + "|^  step .*\n|^FAILED .*\n|^0 passed, 1 failed\n", "", output, flags=re.M)
+    return bad_lines(output) == wanted and not other, output
 
 
 def updated(limpet, blocks, folder):
@@ -100,6 +111,9 @@ def updated(limpet, blocks, folder):
         good, output = run_test(limpet, blocks[:i + 1], folder)
         lines = re.findall(r"^  \+ (.*(?:\n(?!  [-+s]|FAILED|\d+ passed).*)*)", output, flags=re.M)
         blocks[i][1] = "".join(line + "\n" for line in lines)
+    for block in blocks:
+        if block[0] == "bad lines":
+            block[1] = bad_lines(run_test(limpet, blocks, folder)[1])
     return blocks
 
 

@@ -60,3 +60,22 @@ TEST_CASE("a misspelt reason is an error at its place, not a count of nothing") 
   CHECK(report.diagnostics[0].column == 19);
   CHECK(report.diagnostics[0].message == "unknown key \"lat\" in \"dropped\" (did you mean \"late\"?)");
 }
+
+TEST_CASE("each bad line of the input fails the test, in its step, with its number and why") {
+  RuleTestReport report = run(
+      "[[test]]\nname = 't'\ninput = 'm v='\nexpect = ''\n"
+      "[[test]]\nname = 'steps'\n[[test.step]]\ninput = 'm v=1 1'\nsilent = true\n"
+      "[[test.step]]\ninput = \"\"\"\nm v=1\nm\n\n# x\nm s=\"a\nb\",v=1 2\nm v=1 x\n\"\"\"\nsilent = true\n"
+      "[[test]]\nname = 'no time'\ninput = \"m v=1\\nm v=2\\nm v=3 1\\nm v=4\"\nexpect = 'm v_count=2i 10000000000'\n");
+  CHECK(report.diagnostics.empty());
+  REQUIRE(report.failures.size() == 3);
+  CHECK(report.failures[0].difference ==
+        "  line 1 of the input, column 5: expected a field value, but the line ends\n");
+  CHECK(report.failures[1].difference ==
+        "  step 2:\n"
+        "  line 2 of the input, column 2: expected a blank and a field, but the line ends\n"
+        "  line 7 of the input, column 7: expected a timestamp, got \"x\"\n");
+  CHECK(report.failures[2].difference ==
+        "  line 1 of the input, column 6: expected a timestamp: no line before has one\n"
+        "  line 2 of the input, column 6: expected a timestamp: no line before has one\n");
+}
