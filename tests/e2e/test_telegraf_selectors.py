@@ -88,6 +88,13 @@ SELECTORS = [
     {"tagpass": {"env": ["p*-?"]}},
 ]
 
+# Patterns that the two read differently. The difference itself is asserted.
+KNOWN = [
+    # Behind a star gobwas/glob finds the fixed rest by its bytes, and takes of a letter of several the first alone.
+    {"tagpass": {"env": ["p*-?"]}},
+]
+
+
 def escaped(text):
     return text.replace(",", "\\,").replace(" ", "\\ ").replace("=", "\\=")
 
@@ -148,7 +155,9 @@ class SelectorsTest(TelegrafCase):
         for selector, theirs in zip(SELECTORS, self.theirs(source)):
             ours = self.ours(source, selector)
             taken += 0 < len(theirs) < len(everything)
-            if ours != theirs:
+            if selector in KNOWN:
+                self.assertNotEqual(ours, theirs, selector)
+            elif ours != theirs:
                 lines = {line.tags["id"]: line for line in parse_all(source.read_bytes())}
                 only_theirs, only_ours = (sorted({f"{lines[i].name} env={lines[i].tags.get('env')}" for i in ids})[:5] for ids in (theirs - ours, ours - theirs))
                 wrong.append(f"{selector}: only Telegraf {only_theirs}, only Limpet {only_ours}")
