@@ -140,6 +140,47 @@ class OnTerminalTest(QuickstartCase):
         self.assert_nothing_stays(quickstart)
 
 
+class ShowTest(QuickstartCase):
+    """scripts/quickstart-cluster show, of which nobody waits for the end."""
+
+    def setUp(self):
+        self.directory = Path(tempfile.mkdtemp(prefix="limpet-quickstart-"))
+        self.addCleanup(shutil.rmtree, self.directory, ignore_errors=True)
+
+    def start(self, command):
+        argv = [str(settings.ROOT / "scripts/quickstart-cluster"), command, "--limpet", settings.limpet(), "--directory", str(self.directory)]
+        process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        settings.STARTED.append(process)
+        self.addCleanup(self.close, process)
+        return process
+
+    def close(self, process):
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            stream.close()
+
+    def assert_ends(self, show, words):
+        _, said = show.communicate(timeout=20)
+        self.assertEqual(show.returncode, 1, said)
+        self.assertRegex(said, rf"^quickstart-cluster: .*{words}")
+        self.assertEqual(said.count("\n"), 1)
+
+    def test_without_a_cluster(self):
+        self.assert_ends(self.start("show"), "no cluster is running in .*; start one with")
+
+    def test_ends_with_the_cluster(self):
+        for end in (subprocess.Popen.kill, lambda cluster: cluster.stdin.close()):
+            cluster = self.start("run")
+            self.assertRegex(cluster.stdout.readline(), "^http://")
+            show = self.start("show")
+            self.assertRegex(show.stdout.readline() + show.stdout.readline(), "The cluster, in the terminal")
+            end(cluster)
+            cluster.wait(30)
+            self.assert_ends(show, "the cluster in .* has ended")
+            self.assert_nothing_stays(self)
+
+
 class EndedTest(QuickstartCase):
     def test_by_a_signal(self):
         numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL)
