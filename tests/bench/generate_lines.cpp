@@ -1,11 +1,16 @@
 // Writes line protocol for the benchmarks, the same bytes for the same arguments.
 //
-//   generate_lines fixed2 LINES SERIES       two fields, always in the same order; SERIES rounded to a multiple of 200
-//   generate_lines churn LINES SERIES        the same, 1 % of the series replaced by new ones every second of the
-//   lines' time generate_lines births LINES              the same, every line a series of its own generate_lines
-//   random2 LINES             two fields in random order, 10 000 series generate_lines random20 LINES            twenty
-//   fields of 12 to 17 digits in random order, 10 000 series generate_lines host LINES FILE.gz        recorded lines
-//   again and again, their times moved on by the length of the recording
+//   generate_lines fixed2 LINES SERIES    two fields in fixed order; SERIES rounded to a multiple of 200
+//
+//   generate_lines churn LINES SERIES     the same, 1 % of the series replaced by new ones every second of their time
+//
+//   generate_lines births LINES           the same, every line a series of its own
+//
+//   generate_lines random2 LINES          two fields in random order, 10 000 series
+//
+//   generate_lines random20 LINES         twenty fields of 12 to 17 digits in random order, 10 000 series
+//
+//   generate_lines host LINES FILE.gz     recorded lines again and again, each time with later times
 //
 // Time begins at 1763640000 s and moves on by 0.1 ms a line on average, whole lines only.
 #include <fmt/format.h>
