@@ -1,6 +1,7 @@
 // Writes line protocol for the benchmarks, the same bytes for the same arguments.
 //
-//   generate_lines fixed2 LINES SERIES    two fields in fixed order; SERIES rounded to a multiple of 200
+//   generate_lines fixed2 LINES SERIES    two fields in fixed order; each series once, then at random. SERIES is
+//                                         rounded to a multiple of 200
 //
 //   generate_lines churn LINES SERIES     the same, 1 % of the series replaced by new ones every second of their time
 //
@@ -84,7 +85,10 @@ void fixed2(uint64_t lines, uint64_t series_count) {
   Source source;
   std::vector<std::string> series;
   for (uint64_t i = 0; i < std::max<uint64_t>(series_count / 200, 1) * 200; i++) series.push_back(http_series(i, 0));
-  for (uint64_t i = 0; i < lines; i++) print_http(out, source, series[source.random() % series.size()]);
+  std::shuffle(series.begin(), series.end(), source.random);
+  for (uint64_t i = 0; i < lines; i++) {
+    print_http(out, source, series[i < series.size() ? i : source.random() % series.size()]);
+  }
 }
 
 void churn(uint64_t lines, uint64_t series_count) {
