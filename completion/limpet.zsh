@@ -18,7 +18,9 @@ _limpet() {
     _describe command commands
     return
   fi
-  case $words[2] in
+  shift words  # to _arguments the command is the program
+  ((CURRENT--))
+  case $words[1] in
     aggregate)
       _arguments '--config[configuration file]:file:_files' '*--rules[rules files]:glob:_files' '--listen.http[HTTP listener]:address:' \
         '--listen.socket[stream listener]:socket:' '--listen.insecure[allow other addresses than loopback]:bool:(true false)' \

@@ -1,7 +1,5 @@
 """The command line itself: what is said of a word that is no command, a flag that a command does not have, a file of another kind."""
 
-import itertools
-import re
 import shutil
 import subprocess
 import tempfile
@@ -98,44 +96,3 @@ class CommandLineTest(unittest.TestCase):
         self.says(["check", self.directory], 'unknown key "test" in a rules file', code=1)
         (self.directory / "r.toml").unlink()
         self.says(["check", self.directory], f"{self.directory}: error: no file matches", code=1)
-
-
-def words_of(braces):
-    """--a.{b,c} as zsh expands it."""
-    head, inner = braces.rstrip("}").split("{")
-    return [head + word for word in inner.split(",")]
-
-
-def bash_flags(command, text):
-    found = re.search(rf"^ *{command}\) flags=\"(.*)\"", text, re.M)
-    return found[1].split() if found else []
-
-
-def zsh_flags(command, text):
-    section = re.search(rf"^    {command}\)(.*?);;", text, re.M | re.S)[1]
-    braces = re.findall(r"'(--[\w.]+\.)'(\{[\w,]+\})", section)
-    return re.findall(r"(--[\w.-]+)\[", section) + list(itertools.chain.from_iterable(words_of(a + b) for a, b in braces))
-
-
-def fish_flags(command, text):
-    flags, loop = [], ("", [""])
-    for line in text.splitlines():
-        if line.startswith("for "):
-            loop = ("$" + line.split()[1], line.split()[3:])
-        for word in loop[1]:
-            said = line.replace(loop[0], word) if loop[0] else line
-            if f'subcommand_from {command}"' in said and (flag := re.search(r" -l (\S+)", said)):
-                flags.append("--" + flag[1])
-        if line == "end":
-            loop = ("", [""])
-    return flags
-
-
-class CompletionTest(unittest.TestCase):
-    def test_every_flag_of_every_command(self):
-        for command in COMMANDS:
-            wanted = set(re.findall(r"^ +(?:-\w,)?(--[\w.-]+)", limpet(command, "--help").stdout, re.M)) - {"--help", "--help-all"}
-            for shell, flags in (("bash", bash_flags), ("zsh", zsh_flags), ("fish", fish_flags)):
-                found = flags(command, (ROOT / f"completion/limpet.{shell}").read_text())
-                with self.subTest(command=command, shell=shell):
-                    self.assertEqual(sorted(found), sorted(wanted))
