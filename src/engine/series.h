@@ -73,6 +73,7 @@ class SeriesTable {
     for (size_t n = 0; n < slots && n < slots_.size(); n++) {
       sweep_at_ &= mask_;
       Slot& s = slots_[sweep_at_];
+      if (uint32_t ahead = slots_[(sweep_at_ + kSweptAhead) & mask_].series) __builtin_prefetch(&at(ahead - 1));
       if (s.series != 0) {
         Series& series = at(s.series - 1);
         if (series.decision && idle(series)) {
@@ -103,6 +104,7 @@ class SeriesTable {
     uint32_t series = 0;  // index + 1; 0: free
   };
   static constexpr size_t kChunk = 1024;
+  static constexpr size_t kSweptAhead = 32;  // slots: series lie anywhere, and a sweep must not wait for each of them
   // So many chunks fill a huge page, and are allocated together; the first ones are not, since most tables stay small.
   static constexpr size_t kChunksAtOnce = kHugePage / (kChunk * sizeof(Series));
 
