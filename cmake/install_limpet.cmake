@@ -2,9 +2,10 @@
 
 install(TARGETS limpet RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(FILES LICENSE README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
-install(DIRECTORY configs/ DESTINATION ${CMAKE_INSTALL_DATADIR}/limpet)
-install(FILES plugin/plugin.conf DESTINATION ${CMAKE_INSTALL_DATADIR}/limpet OPTIONAL)
-install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} OPTIONAL)
+# In the folders in which the documents' links look for them.
+install(DIRECTORY docs configs DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES plugin/plugin.conf DESTINATION ${CMAKE_INSTALL_DOCDIR}/configs/telegraf)
+install(FILES src/sharding/ASSIGNMENT_FORMAT.md DESTINATION ${CMAKE_INSTALL_DOCDIR}/src/sharding)
 
 install(FILES completion/limpet.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME limpet OPTIONAL)
 install(FILES completion/limpet.zsh DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions RENAME _limpet OPTIONAL)

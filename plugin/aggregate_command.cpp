@@ -38,7 +38,7 @@ Examples (telegraf.conf):
     signal = "none"
 
 By hand:
-  limpet aggregate --rules 'rules/*.toml' <metrics.lp             (for recorded lines, see `limpet replay`)
+  telegraf --config inputs.conf --test-wait 60 | sed 's/^> //' | limpet aggregate --rules 'rules/*.toml'
   limpet aggregate --rules 'rules/*.toml' --listen.http 127.0.0.1:8086 --stdin none
   curl -d 'm,host=a v=1' http://127.0.0.1:8086/api/v2/write ; curl http://127.0.0.1:8086/metrics
 

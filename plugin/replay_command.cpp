@@ -40,7 +40,7 @@ Examples:
   telegraf --test | sed 's/^> //' | limpet replay --rules host.toml -
 
 Bad lines are skipped and reported with file:line:column; the exit code is 1 only for errors in the rules or unreadable files.
-Durations: if the summary says that samples came late, its `grace = ...` is what a rules file would need to keep them.)";
+If the summary says that samples came late, its `grace = ...` is what a rule would need to keep them.)";
 
 void print(const Diagnostic& diagnostic) { fmt::print(stderr, "{}\n", to_string(diagnostic)); }
 

@@ -23,7 +23,7 @@ reports/, it writes assignment.json. Nobody asks it anything while lines flow; w
 they have. It keeps no state of its own: stop it with SIGTERM or kill it at any time, and start it again. Several of them may work
 on one directory; of two that want to change something, one wins.
 
-It moves nothing before it has listened for `dead_after`, 10 s.)";
+It moves nothing before it has listened for `dead_after`, 10 s; the first generation of a new cluster does not wait for that.)";
 
 constexpr const char* kExamples = R"(
 Examples:

@@ -18,9 +18,9 @@ constexpr const char* kHelp =
     R"(Runs unit tests of rules: lines and a clock in, expected lines out. Exit code 1 with the difference where they are not as expected.)";
 
 constexpr const char* kExamples = R"(
-A test file:
+A test file, for a rule "http" with without = ["pod_id"], period = "1m", drop_original = true and seconds = ["count", "mean"]:
 
-  rules = ["http.toml"]                 # seen from the test file
+  rules = ["http.toml"]                 # seen from the test file; or rules_text = """...""" in place
   [[test]]
   name = "requests are counted per service"
   input = """
@@ -32,7 +32,20 @@ A test file:
   written_back = ""                     # optional: the lines that pass through
   dropped = { http = { late = 0 } }     # optional: samples of a rule that were dropped, by reason
 
-Instead of `input`, [[test.step]] tables with `input`, `clock`, `reload`, `expect`, `written_back` run one after another.
+Results come in any order; at the end all windows are emitted. Instead of `input` there may be steps, one after another:
+
+  [[test]]
+  name = "a sample later than the grace is dropped"
+  dropped = { http = { late = 1 } }
+  [[test.step]]
+  input = "http_request_duration,service=a,pod_id=x seconds=0.2 1763640000000000000"
+  clock = 2025-11-20T12:01:15Z          # the end of the window and 15 s of grace: no quotes; or ns since 1970
+  expect = "http_request_duration,service=a seconds_count=1i,seconds_mean=0.2 1763640060000000000"
+  [[test.step]]
+  input = "http_request_duration,service=a,pod_id=x seconds=0.4 1763640000000000000"
+
+A step without `expect` and `written_back` expects no results; silent = true does not look yet. end = true ends the input;
+reload = """...""" puts other rules in force.
 
 Examples:
   limpet test tests/*.toml

@@ -165,11 +165,18 @@ class TestFile {
   }
 
   void one(const toml::table& test) {
+    size_t errors_before = report_.diagnostics.size();
     check_keys(test, "[[test]]", kTestKeys);
     check_kinds(test);
-    if (!rules_) return;
     report_.tests++;
     name_ = test["name"].value_or(std::string("(without a name)"));
+    std::string failed = rules_ ? play(test) : "  there are no rules: see the errors\n";
+    if (report_.diagnostics.size() > errors_before) failed += "  it has errors\n";
+    if (!failed.empty()) report_.failures.push_back({name_, failed});
+  }
+
+  // What is not as expected; empty: nothing.
+  std::string play(const toml::table& test) {
     EngineOptions options;
     options.clock = ClockSource::kData;
     Engine engine(options, log_);
@@ -193,7 +200,7 @@ class TestFile {
     }
     failed += compare_dropped(engine, test);
     if (!engine.ledger().balances()) failed += "  the ledger does not balance: " + engine.ledger().to_json() + "\n";
-    if (!failed.empty()) report_.failures.push_back({name_, failed});
+    return failed;
   }
 
   std::string step(Engine& engine, const toml::table& table) {

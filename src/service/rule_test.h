@@ -14,7 +14,7 @@
 //
 // Without `expect` and `written_back` a step expects no results; with silent = true it does not look yet. `end` ends
 // the input. `clock` moves time on (ns since 1970, or a TOML date-time); `reload` is the text of the rules from then
-// on. A bad line of the input fails the test.
+// on. A bad line of the input fails the test, and so does an error in it or in its rules.
 #pragma once
 
 #include <string>
@@ -28,7 +28,7 @@ namespace limpet {
 
 struct RuleTestFailure {
   std::string test;
-  std::string difference;  // bad lines; lines with `-` (expected, missing) and `+` (not expected)
+  std::string difference;  // errors and bad lines; lines with `-` (expected, missing) and `+` (not expected)
 };
 
 struct RuleTestReport {

@@ -32,14 +32,15 @@ TEST_CASE("a reload within one test leaves the next one its rules") {
   }
 }
 
-TEST_CASE("a reload with errors is reported, and the tests behind it run") {
+TEST_CASE("a reload with errors fails its test, and the tests behind it run") {
   RuleTestReport report =
       run("[[test]]\nname = 'reloads'\n[[test.step]]\nreload = '[[rule]]'\n"
           "[[test]]\nname = 'next'\ninput = 'm v=5 1'\nexpect = ''\n");
   CHECK(!report.diagnostics.empty());
   CHECK(report.tests == 2);
-  REQUIRE(report.failures.size() == 1);
-  CHECK(report.failures[0].test == "next");
+  REQUIRE(report.failures.size() == 2);
+  CHECK(report.failures[0].test == "reloads");
+  CHECK(report.failures[1].test == "next");
 }
 
 TEST_CASE("a value of the wrong kind is an error, not a test that expects nothing") {
@@ -50,6 +51,7 @@ TEST_CASE("a value of the wrong kind is an error, not a test that expects nothin
     CAPTURE(text);
     REQUIRE(report.diagnostics.size() == 1);
     CHECK(report.diagnostics[0].message.find(" must be ") != std::string::npos);
+    CHECK(report.failures.size() == 1);
   }
 }
 
