@@ -30,6 +30,13 @@ constexpr int64_t nanoseconds_of(int64_t seconds) {
   return seconds > kMax / kSecondNs ? kMax : seconds * kSecondNs;
 }
 
+// Those between two points, or as many as there can be: times before 1970 are far from those after it.
+constexpr int64_t between_ns(int64_t from_ns, int64_t to_ns) {
+  int64_t length = 0;
+  if (!__builtin_sub_overflow(to_ns, from_ns, &length)) return length;
+  return to_ns > from_ns ? INT64_MAX : INT64_MIN;
+}
+
 // a / b rounded towards minus infinity. REQUIRES: b > 0.
 constexpr int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
 

@@ -75,10 +75,11 @@ void Engine::Impl::note_writer(Group& group) {
 void Engine::Impl::log_collision(const Group& group, std::string_view field) {
   if (group.epoch.state.collision_logged) return;
   group.epoch.state.collision_logged = true;
-  log.warning(fmt::format(
-      "rule \"{}\": another rule writes the field \"{}\" of the series {} too: the one of the first rule in file order "
-      "is kept; give one of them another measurement, field_name or tags",
-      group.epoch.state.name, field, group.prefix()));
+  log.warning(
+      fmt::format("rule \"{}\": another rule writes the field \"{}\" of the series {} at the same time, and only that "
+                  "one's is kept; "
+                  "give one of them another measurement, field_name or tags",
+                  group.epoch.state.name, field, group.prefix()));
 }
 
 void Engine::Impl::log_clash(const Group& group, std::string_view field) {
@@ -125,8 +126,9 @@ Contest Engine::Impl::contest_of(const Group& group, int64_t stamp_ns) {
   for (const Group* rival : shared->groups) {
     if (rival->epoch.state.order >= group.epoch.state.order) continue;
     int64_t window = window_stamped(rival->epoch, stamp_ns);
-    if (window == WindowClock::kNever || rival->epoch.windows.emitted(window) || !holds_samples(*rival, window))
-      continue;
+    bool to_come =
+        window != WindowClock::kNever && window >= rival->epoch.pending_from && !rival->epoch.windows.emitted(window);
+    if (!to_come || !holds_samples(*rival, window)) continue;
     add_result_fields(*rival, window, reserved);
   }
   auto& written = shared->written[stamp_ns];

@@ -127,7 +127,9 @@ DoubleDouble total_of_window(const Group& group, const Group::Slot& slot, int64_
   TotalPast& past = epoch.totals_past[key];
   for (const auto& [number, total] : past.emitted)
     if (number == window) return total;
-  std::erase_if(past.emitted, [&](const auto& entry) { return entry.first <= epoch.keep_from_pane; });
+  // Later windows may be corrected in the same turn, which is then their last.
+  std::erase_if(past.emitted,
+                [&](const auto& entry) { return entry.first <= epoch.keep_from_pane && entry.first < window; });
   return past.emitted.emplace_back(window, total_before(group, slot, window, past)).second;
 }
 

@@ -378,10 +378,10 @@ void Engine::Impl::count_step(Series& from, const Target& target, TakeLine& take
 void Engine::Impl::add_to_total(const Group& group, const Group::Slot& slot, const Sample& sample) {
   RunningTotal& total = *slot.total;
   RuleState& state = group.epoch.state;
-  if (total.last_arrival != 0 && clock_ns - total.last_clock_ns >= group.epoch.rule->expire_ns)
+  if (total.last_arrival != 0 && between_ns(total.last_clock_ns, clock_ns) >= group.epoch.rule->expire_ns)
     state.begin_total_anew(group, *slot.program, total, sample.time_ns);
+  total.last_clock_ns = total.last_arrival == 0 ? clock_ns : std::max(total.last_clock_ns, clock_ns);
   total.last_arrival = arrival;
-  total.last_clock_ns = std::max(total.last_clock_ns, clock_ns);
   if (!sample.step.counted) return;
   sample.step.increase.add_to(total.sum);
   if (state.epochs.size() == 1) return;

@@ -78,7 +78,7 @@ void RuleState::sweep(size_t& budget, int64_t clock_ns) {
   counters_swept.step(budget, [&](uint64_t key) {
     auto it = counters.find(key);
     const CounterEntry& entry = *it->second;
-    if (entry.users > 0 || clock_ns - entry.last_clock_ns < expire_ns) return false;
+    if (entry.users > 0 || between_ns(entry.last_clock_ns, clock_ns) < expire_ns) return false;
     auto [freed, fresh] = freed_counters.insert_or_assign(key, entry.last_clock_ns + expire_ns);
     if (fresh) freed_counters_swept.add(key);
     counters.erase(it);
@@ -86,13 +86,13 @@ void RuleState::sweep(size_t& budget, int64_t clock_ns) {
   });
   freed_counters_swept.step(budget, [&](uint64_t key) {
     auto it = freed_counters.find(key);
-    if (clock_ns - it->second < kFreedCountersKeptNs) return false;
+    if (between_ns(it->second, clock_ns) < kFreedCountersKeptNs) return false;
     freed_counters.erase(it);
     return true;
   });
   totals_swept.step(budget, [&](uint64_t key) {
     auto it = totals.find(key);
-    if (it->second->users > 0 || clock_ns - it->second->last_clock_ns < expire_ns) return false;
+    if (it->second->users > 0 || between_ns(it->second->last_clock_ns, clock_ns) < expire_ns) return false;
     totals.erase(it);
     return true;
   });
@@ -109,7 +109,7 @@ CounterStep step_counter(RuleState& state, const Rule& rule, CounterEntry& entry
   bool fresh = !entry.series.known();
   int64_t freed_ns = 0;
   bool was_freed = false;
-  if (!fresh && clock_ns - entry.last_clock_ns >= rule.expire_ns) {
+  if (!fresh && between_ns(entry.last_clock_ns, clock_ns) >= rule.expire_ns) {
     fresh = was_freed = true;
     freed_ns = entry.last_clock_ns + rule.expire_ns;
     entry.series = CounterSeries();
@@ -122,9 +122,9 @@ CounterStep step_counter(RuleState& state, const Rule& rule, CounterEntry& entry
     if (it != state.freed_counters.end()) was_freed = true, freed_ns = it->second;
   }
   if (fresh) {
-    bool only_start = was_freed && clock_ns - freed_ns < kFreedCountersKeptNs;
+    bool only_start = was_freed && between_ns(freed_ns, clock_ns) < kFreedCountersKeptNs;
     from_zero = !only_start && rule.first == FirstSample::kZero &&
-                clock_ns - std::max(state.watch_began_ns, held_since_ns) >= rule.baseline_ns;
+                between_ns(std::max(state.watch_began_ns, held_since_ns), clock_ns) >= rule.baseline_ns;
     if (from_zero) ledger.first_from_zero++;
     entry.last_step = entry.series.start(value, time_ns, from_zero);
   } else {
@@ -133,7 +133,7 @@ CounterStep step_counter(RuleState& state, const Rule& rule, CounterEntry& entry
     ledger.counter_resets += events.resets;
     ledger.counter_falls += events.falls;
   }
-  entry.last_clock_ns = std::max(entry.last_clock_ns, clock_ns);
+  entry.last_clock_ns = entry.last_arrival == 0 ? clock_ns : std::max(entry.last_clock_ns, clock_ns);
   entry.last_arrival = arrival;
   return entry.last_step;
 }

@@ -109,6 +109,13 @@ class Outputs {
   std::vector<const RulesByName*> open_;                         // with {measurement}
 };
 
+// A field that two entries of a rule take; each pair of them is asked for once.
+std::optional<std::string> field_of_both(const Rule& rule, const FieldFunctions& field, const FieldFunctions& other) {
+  if (is_literal(other) || &other == &field) return std::nullopt;
+  if (is_literal(field)) return other.filter.matches(field.pattern) ? std::optional(field.pattern) : std::nullopt;
+  return &other < &field ? common_field(rule, field, rule, other) : std::nullopt;
+}
+
 }  // namespace
 
 void check_result_fields(const DraftRule& draft, std::vector<Diagnostic>& diagnostics) {
@@ -138,17 +145,17 @@ void check_result_fields(const DraftRule& draft, std::vector<Diagnostic>& diagno
                               "\": take one away, or let \"field_name\" hold {field} and {function}"));
         continue;
       }
-      for (const FieldFunctions& other :
-           rule.fields) {  // patterns that take the same field: the same function is welcome, another is not
-        if (&other == &field || !is_literal(field) || is_literal(other) || !other.filter.matches(field.pattern))
-          continue;
+      // Patterns that take the same field: the same function is welcome, another is not.
+      for (const FieldFunctions& other : rule.fields) {
+        std::optional<std::string> common = field_of_both(rule, field, other);
+        if (!common) continue;
         for (const FunctionSpec& second : other.functions)
-          if (second != function && rule.result_field(field.pattern, second) == name)
-            diagnostics.push_back(at_function(draft, at,
-                                              "\"" + function.text + "\" of \"" + field.pattern + "\" and \"" +
-                                                  second.text + "\" of \"" + other.pattern +
-                                                  "\" both give the result field \"" + name + "\" of the field \"" +
-                                                  field.pattern + "\""));
+          if (std::string both = rule.result_field(*common, function);
+              second != function && rule.result_field(*common, second) == both)
+            diagnostics.push_back(at_function(
+                draft, at,
+                "\"" + function.text + "\" of \"" + field.pattern + "\" and \"" + second.text + "\" of \"" +
+                    other.pattern + "\" both give the result field \"" + both + "\" of the field \"" + *common + "\""));
       }
     }
   }
