@@ -1,7 +1,12 @@
 // The one executable: a list of commands, each in a file of its own.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 #include <string>
 #include <string_view>
@@ -86,9 +91,25 @@ int run(int argc, char** argv) {
 
 }  // namespace
 
+// A descriptor that whoever started us has closed would be given to the next file that is opened. It gets one that can
+// neither be read nor written, as before.
+void fill_closed_descriptors() {
+  for (int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (::fcntl(fd, F_GETFD) < 0) static_cast<void>(::open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY));
+}
+
+// What was printed, and could not be written, must not look like success.
+int checked_output(int code) {
+  errno = 0;
+  if (std::fflush(stdout) == 0 && !std::ferror(stdout)) return code;
+  std::fprintf(stderr, "E! limpet: cannot write to stdout%s%s\n", errno ? ": " : "", errno ? std::strerror(errno) : "");
+  return std::max(code, 1);
+}
+
 int main(int argc, char** argv) {
+  fill_closed_descriptors();
   try {
-    return run(argc, argv);
+    return checked_output(run(argc, argv));
   } catch (const std::exception& e) {
     std::fprintf(stderr, "E! limpet: %s\n", e.what());
   }

@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <memory>
 
 #include "io/files.h"
@@ -65,7 +67,10 @@ class Progress {
 void write_out(std::string_view text) {
   while (!text.empty()) {
     WriteResult result = write_some(STDOUT_FILENO, text);
-    if (result.status == WriteStatus::kBroken) _exit(1);  // nobody reads the rest
+    if (result.status == WriteStatus::kBroken) {
+      if (errno != EPIPE) fmt::print(stderr, "error: cannot write to stdout: {}\n", std::strerror(errno));
+      _exit(1);  // nobody reads the rest
+    }
     if (result.status == WriteStatus::kFull) wait_until_writable(STDOUT_FILENO);
     text.remove_prefix(result.written);
   }

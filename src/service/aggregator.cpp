@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <climits>
 #include <csignal>
+#include <cstring>
 
 #include "base/limits.h"
 #include "io/files.h"
@@ -376,7 +378,10 @@ void Aggregator::write_output() {
   if (stdout_full_ || lifecycle_.phase() > Lifecycle::Phase::kEmptying) return;
   for (size_t written = 0; !output.empty() && written < kWriteBytesPerTurn;) {
     WriteResult result = write_some(streams_.out, output.chunk());
-    if (result.status == WriteStatus::kBroken) return lifecycle_.on_stdout_broken();
+    if (result.status == WriteStatus::kBroken) {
+      if (errno != EPIPE) log_.error(fmt::format("stdout cannot be written: {}", std::strerror(errno)));
+      return lifecycle_.on_stdout_broken();
+    }
     if (result.status == WriteStatus::kFull || result.written == 0) return;
     output.pop(result.written);
     written += result.written;
@@ -446,6 +451,7 @@ void Aggregator::finish() {
         fmt::format("stopped before everything was read from stdout: {} bytes in the pipe and {} bytes of lines and "
                     "results were lost",
                     unread_bytes(streams_.out), pipeline_.output().bytes() + pipeline_.results_waiting_bytes()));
+  pipeline_.give_up();
   report_lateness();
   if (!config_.stats_file.empty()) {
     ProcessStatus process = process_status();

@@ -40,6 +40,12 @@ size_t lines_bytes(std::string_view text, size_t lines_max, Dialect dialect, siz
   return bytes;
 }
 
+uint64_t count_lines(std::string_view text, Dialect dialect) {
+  size_t lines = 0;
+  lines_bytes(text, SIZE_MAX, dialect, lines);
+  return lines;
+}
+
 void OutputQueue::add(Kind kind, std::string& lines) {
   if (lines.empty()) return;
   bytes_ += lines.size();
@@ -51,6 +57,20 @@ void OutputQueue::add(Kind kind, std::string& lines) {
     segments_.back().text += lines;
   }
   lines.clear();
+}
+
+uint64_t OutputQueue::lines(Kind kind) const {
+  uint64_t lines = 0;
+  for (const Segment& segment : segments_) {
+    std::string_view rest = segment.text;
+    if (&segment == &segments_.front()) {
+      rest.remove_prefix(at_);
+      if (line_left_ > 0 && segment.kind == kind) lines++;
+      rest.remove_prefix(line_left_);
+    }
+    if (segment.kind == kind) lines += count_lines(rest, dialect_);
+  }
+  return lines;
 }
 
 std::string_view OutputQueue::chunk() {

@@ -23,6 +23,8 @@ class OutputQueue {
   bool empty() const { return bytes_ == 0; }
   size_t bytes() const { return bytes_; }
   size_t result_bytes() const { return result_bytes_; }
+  // Lines of a kind that are not written whole. Linear in their bytes.
+  uint64_t lines(Kind kind) const;
 
   // What to write next: ends where a line ends. Empty: nothing waits.
   std::string_view chunk();
@@ -46,5 +48,6 @@ class OutputQueue {
 size_t line_bytes(std::string_view text, Dialect dialect);
 // The bytes of the first `lines_max` lines; `lines` gets how many there were.
 size_t lines_bytes(std::string_view text, size_t lines_max, Dialect dialect, size_t& lines);
+uint64_t count_lines(std::string_view text, Dialect dialect);
 
 }  // namespace limpet

@@ -18,12 +18,6 @@ constexpr size_t kResultWindowBytes = size_t{1} << 20;
 constexpr size_t kEmitLines = 4096;
 constexpr int64_t kPaceEveryNs = 5 * kSecondNs;
 
-uint64_t count_lines(std::string_view text, Dialect dialect) {
-  size_t lines = 0;
-  lines_bytes(text, SIZE_MAX, dialect, lines);
-  return lines;
-}
-
 std::ptrdiff_t newlines(std::string_view text) { return std::count(text.begin(), text.end(), '\n'); }
 
 // Where line `number` (from 1) of the text begins.
@@ -139,6 +133,12 @@ void Pipeline::advance(WallTime wall, MonoTime now) {
 void Pipeline::stop(WallTime now) {
   engine_.stop(StopMode::kFlush, now);
   stopping_ = true;
+}
+
+void Pipeline::give_up() {
+  engine_.count_shed(output_.lines(OutputQueue::Kind::kWrittenBack));
+  results_dropped_ += output_.lines(OutputQueue::Kind::kResults) + count_lines(engine_.results(), dialect_) +
+                      count_lines(std::string_view(waiting_).substr(waiting_at_), dialect_);
 }
 
 bool Pipeline::results_pending() {

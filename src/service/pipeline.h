@@ -57,6 +57,9 @@ class Pipeline {
   // No more input: windows are frozen as a stop does, and there is no pace any more.
   void stop(WallTime now);
 
+  // Nothing can be written any more: what waits is counted as lost (shed, results_dropped).
+  void give_up();
+
   // Results are waiting that advance() could move if it were called again at once, or in wait_ns().
   bool results_pending();
   // How long until advance() has results to move; REQUIRES: results_pending().

@@ -170,7 +170,8 @@ TEST_CASE("a field that two rules write is logged once") {
   CHECK(e.finish() ==
         "m xy_sum=1 2000000000\nm xy_sum=1 3000000000\nm y_sum=2 2000000000\nm,t=1 xy_sum=1 3000000000\n");
   REQUIRE(e.log.texts.size() == 1);
-  CHECK(e.log.texts[0].starts_with("rule \"b\": another rule writes the field \"xy_sum\" of the series m at the same time, and only that"));
+  CHECK(e.log.texts[0].starts_with(
+      "rule \"b\": another rule writes the field \"xy_sum\" of the series m at the same time, and only that"));
   CHECK(e.engine.ledger().rules.at("b").collisions == 3);
 }
 

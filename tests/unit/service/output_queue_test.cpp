@@ -70,6 +70,28 @@ TEST_CASE("first in, first out, and the bytes of results are known") {
   CHECK(queue.result_bytes() == 0);
 }
 
+TEST_CASE("the lines that are not written whole are known, by kind") {
+  OutputQueue queue(20, Dialect::kTelegraf);
+  std::string long_line = "m s=\"" + std::string(30, '\n') + "\" 1\n";
+  add(queue, Kind::kWrittenBack, "a v=1\nb v=1\nc v=1\nd v=1\n");
+  add(queue, Kind::kResults, "r v=1\ns v=1\n");
+  add(queue, Kind::kWrittenBack, long_line);
+  CHECK(queue.lines(Kind::kWrittenBack) == 5);
+  CHECK(queue.lines(Kind::kResults) == 2);
+  queue.pop(queue.chunk().size());  // three lines
+  CHECK(queue.lines(Kind::kWrittenBack) == 2);
+  queue.pop(3);
+  CHECK(queue.lines(Kind::kWrittenBack) == 2);
+  queue.pop(3);
+  queue.pop(queue.chunk().size());
+  CHECK(queue.lines(Kind::kResults) == 0);
+  REQUIRE(queue.chunk() == long_line);
+  queue.pop(10);  // within the string
+  CHECK(queue.lines(Kind::kWrittenBack) == 1);
+  queue.pop(queue.chunk().size());
+  CHECK(queue.lines(Kind::kWrittenBack) == 0);
+}
+
 TEST_CASE("whatever is put in comes out, in parts of any size") {
   std::mt19937 random(7);
   for (int round = 0; round < 200; round++) {
