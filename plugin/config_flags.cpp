@@ -25,14 +25,20 @@ void add_unknown(const std::vector<std::string>& rest, ConfigSource& source) {
 std::shared_ptr<ConfigArguments> add_config_flags(CLI::App& command, std::span<const ConfigKey> keys) {
   auto arguments = std::make_shared<ConfigArguments>();
   command.allow_extras();
-  command.add_option("--config", arguments->config, "Configuration file (TOML)")->type_name("FILE");
+  // A value that is missing is an error like others of a configuration, which Telegraf's child must survive.
+  auto store_config = [arguments](const std::string& file) {
+    arguments->config_asked = true, arguments->config = file;
+  };
+  command.add_option_function<std::string>("--config", store_config, "Configuration file (TOML)")
+      ->type_name("FILE")
+      ->expected(0, 1);
   for (const ConfigKey& key : keys) {
     std::string name(key.name);
     auto store = [arguments, name](const std::vector<std::string>& values) { arguments->flags[name] = values; };
     CLI::Option* option =
         command.add_option_function<std::vector<std::string>>("--" + name, store, std::string(key.help));
     option->type_name(std::string(key.value))
-        ->expected(key.kind == ConfigKey::Kind::kBoolean ? 0 : 1, 1)
+        ->expected(0, 1)
         ->allow_extra_args(key.kind == ConfigKey::Kind::kTexts);  // a pattern that the shell has expanded
     option->multi_option_policy(key.kind == ConfigKey::Kind::kTexts ? CLI::MultiOptionPolicy::TakeAll
                                                                     : CLI::MultiOptionPolicy::TakeLast);
@@ -42,6 +48,7 @@ std::shared_ptr<ConfigArguments> add_config_flags(CLI::App& command, std::span<c
 
 ConfigSource read_config_source(const ConfigArguments& arguments, const std::vector<std::string>& rest) {
   ConfigSource source;
+  if (arguments.config_asked && arguments.config.empty()) source.unread.push_back({"--config", 0, 0, "needs a value"});
   if (!arguments.config.empty()) {
     auto text = read_file(arguments.config);
     if (text)

@@ -18,6 +18,7 @@ class App;
 namespace limpet {
 
 struct ConfigArguments {
+  bool config_asked = false;
   std::string config;                                     // file; empty: none
   std::map<std::string, std::vector<std::string>> flags;  // by key
 };

@@ -1,5 +1,7 @@
 // Frozen windows become result lines: a little at a time, group by group, always before a new sample touches the
 // group's panes.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <set>
@@ -202,7 +204,7 @@ void Engine::Impl::render(Group& group, const Freeze& freeze, int64_t window) {
   PaneRange range = panes_of(group, window);
   LineWriter line(out, tag.empty() ? std::string_view(group.prefix()) : std::string_view(tagged), stamp);
   std::string bucket_lines;
-  size_t buckets = 0;
+  size_t buckets = 0, too_long = 0;
   // Fields that give one name: the first in order of the input's names wins.
   bool clashes = group.space.clashes;
   std::set<std::string> written;
@@ -227,7 +229,7 @@ void Engine::Impl::render(Group& group, const Freeze& freeze, int64_t window) {
           LineWriter bucket(bucket_lines, with_le, stamp);
           bucket.field(program.names[f], static_cast<int64_t>(count));
           buckets += bucket.close();
-          counts.too_long += bucket.too_long();
+          too_long += bucket.too_long();
         });
         continue;
       }
@@ -243,13 +245,25 @@ void Engine::Impl::render(Group& group, const Freeze& freeze, int64_t window) {
   }
   if (!contest.lost().empty()) log_collision(group, contest.lost());
   size_t lines = line.close() + buckets;
-  counts.too_long += line.too_long();
+  too_long += line.too_long();
+  counts.too_long += too_long;
+  if (too_long > 0) log_too_long(group);
   out += bucket_lines;
   counts.results += lines;
   if (epoch.preview())
     scratch_results.clear();
   else
     results_written += lines;
+}
+
+void Engine::Impl::log_too_long(const Group& group) {
+  constexpr size_t kShownBytes = 100;
+  if (group.epoch.state.too_long_logged) return;
+  group.epoch.state.too_long_logged = true;
+  log.warning(fmt::format(
+      "rule \"{}\": results of the series {}{} are left out: with its tags each would make a line of {} KiB or more",
+      group.epoch.state.name, group.prefix().substr(0, kShownBytes), group.prefix().size() > kShownBytes ? "..." : "",
+      limits::kResultBytesMax / 1024));
 }
 
 size_t Engine::Impl::scan_some(RuleEpoch& epoch, size_t lines_max) {

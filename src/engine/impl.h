@@ -158,6 +158,7 @@ struct Engine::Impl {
   void note_writer(Group& group);
   void log_collision(const Group& group, std::string_view field);
   void log_clash(const Group& group, std::string_view field);
+  void log_too_long(const Group& group);
   void forget_writer(Group& group);
   void forget_writers(const RuleEpoch& epoch);
   int64_t window_stamped(const RuleEpoch& epoch, int64_t stamp_ns) const;

@@ -114,6 +114,7 @@ struct RuleState {
   uint32_t order = 0;  // in the rules files
 
   bool collision_logged = false;
+  bool too_long_logged = false;
   bool clash_logged = false;
   bool incomplete_logged = false;
   bool resets_logged = false;

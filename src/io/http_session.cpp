@@ -18,6 +18,11 @@ namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = beast::http;
 
+// What clients of both APIs read: `code` and `message` those of v2, `error` those of v1. REQUIRES: no quotes.
+std::string error_body(const std::string& code, const std::string& why) {
+  return "{\"code\":\"" + code + "\",\"message\":\"" + why + "\",\"error\":\"" + why + "\"}";
+}
+
 std::string percent_decoded(std::string_view text) {
   std::string out;
   for (size_t i = 0; i < text.size(); i++) {
@@ -85,16 +90,14 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
 
   void refuse(beast::error_code error) {
     if (error == http::error::body_limit)
-      return send({.status = 413, .body = error_body("the body is too long")}, false);
+      return send({.status = 413, .body = error_body("request too large", "the body is too long")}, false);
     if (error == http::error::header_limit)
-      return send({.status = 431, .body = error_body("the header is too long")}, false);
+      return send({.status = 431, .body = error_body("invalid", "the header is too long")}, false);
     if (error.category() == http::make_error_code(http::error::bad_method).category() &&
         error != http::error::end_of_stream && error != http::error::partial_message)
-      return send({.status = 400, .body = error_body("not HTTP: " + error.message())}, false);
+      return send({.status = 400, .body = error_body("invalid", "not HTTP: " + error.message())}, false);
     close();
   }
-
-  static std::string error_body(const std::string& why) { return "{\"error\":\"" + why + "\"}"; }
 
   void on_request() {
     auto message = parser_->release();
@@ -112,7 +115,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
     if (beast::iequals(encoding, "gzip")) {
       if (!inflate(request.body)) return;
     } else if (!encoding.empty() && !beast::iequals(encoding, "identity")) {
-      return send({.status = 415, .body = error_body("Content-Encoding: only gzip")}, keep_alive_);
+      return send({.status = 415, .body = error_body("invalid", "Content-Encoding: only gzip")}, keep_alive_);
     }
     shared_.answers_to_write++;
     HttpReply reply([self = shared_from_this()](HttpAnswer answer) {
@@ -130,10 +133,13 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
     size_t room = held_->room();
     auto plain = inflate_body(body, std::min(shared_.limits.inflated_bytes, room));
     if (!plain && plain.error() == InflateError::kMalformed)
-      return send({.status = 400, .body = error_body("the gzip data is damaged")}, keep_alive_), false;
+      return send({.status = 400, .body = error_body("invalid", "the gzip data is damaged")}, keep_alive_), false;
     if (!plain && room < shared_.limits.inflated_bytes)
       return send(answer_overloaded("too many bytes wait to be applied"), keep_alive_), false;
-    if (!plain) return send({.status = 413, .body = error_body("the inflated body is too long")}, keep_alive_), false;
+    if (!plain)
+      return send({.status = 413, .body = error_body("request too large", "the inflated body is too long")},
+                  keep_alive_),
+             false;
     body = std::move(*plain);
     held_->hold(body.size());
     return true;
@@ -209,10 +215,7 @@ std::vector<std::pair<std::string, std::string>> parse_query(std::string_view te
 }
 
 HttpAnswer answer_overloaded(std::string_view why) {
-  return {.status = 503,
-          .body = "{\"code\":\"unavailable\",\"message\":\"" + std::string(why) + "\",\"error\":\"" + std::string(why) +
-                  "\"}",
-          .headers = {{"Retry-After", "1"}}};
+  return {.status = 503, .body = error_body("unavailable", std::string(why)), .headers = {{"Retry-After", "1"}}};
 }
 
 void run_http_session(NetworkShared& shared, asio::ip::tcp::socket socket) {

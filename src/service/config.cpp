@@ -6,6 +6,7 @@
 
 #include "io/files.h"
 #include "rules/duration.h"
+#include "sharding/pod_name.h"
 
 namespace limpet {
 namespace {
@@ -63,7 +64,7 @@ class Loader {
 
   LoadedConfig result_;
   ConfigReader reader_;
-  std::optional<ConfigPlace> assignment_place_;
+  std::optional<ConfigPlace> assignment_place_, pod_place_;
   bool unowned_set_ = false;
 };
 
@@ -91,6 +92,7 @@ void Loader::apply(const ConfigKey& key, const ConfigSetting& setting, const Con
     c.insecure = setting.boolean;
   } else if (key.name == "pod") {
     c.pod = setting.text();
+    pod_place_ = place;
   } else if (key.name == "stats_file") {
     c.stats_file = setting.text();
   } else if (key.name == "stdin") {
@@ -129,6 +131,7 @@ void Loader::apply_assignment(const ConfigKey& key, const ConfigSetting& setting
     a.directory = reader_.path(setting);
   } else if (key.name == "assignment.pod") {
     result_.config.pod = setting.text();
+    pod_place_ = place;
   } else if (key.name == "assignment.zone") {
     a.zone = setting.text();
   } else if (key.name == "assignment.host") {
@@ -159,6 +162,8 @@ void Loader::finish_assignment() {
   if (auto table = reader_.place_of_table("assignment")) assignment_place_ = table;
   a.configured = assignment_place_.has_value();
   if (!a.configured) return;
+  if (pod_place_)
+    if (std::string wrong = pod_name_error(result_.config.pod); !wrong.empty()) reader_.error(*pod_place_, wrong);
   if (a.directory.empty()) {
     reader_.error(*assignment_place_, "[assignment] needs `directory`: where the sharder keeps assignment.json");
     a.may_own = false;

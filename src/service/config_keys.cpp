@@ -163,6 +163,7 @@ void ConfigReader::read_flag(const Flag& flag) {
   setting.texts = values;
   setting.places.assign(std::max<size_t>(values.size(), 1), place);
   std::string text = values.empty() ? "" : values.back();
+  if (text.empty() && key->kind != Kind::kBoolean) return error(place, "needs a value");
   if (key->kind == Kind::kInteger && !parse_whole(text, setting.integer))
     return error(place, fmt::format("\"{}\" is no whole number", text));
   if (key->kind == Kind::kNumber && !parse_whole(text, setting.number))

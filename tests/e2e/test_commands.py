@@ -63,6 +63,17 @@ class CommandLineTest(unittest.TestCase):
         path = self.file("r.toml", '[[rules]]\nname = "a"\n')
         self.says(["check", path], 'unknown key "rules" in a rules file (did you mean "rule"?)', code=1)
 
+    def test_telegrafs_child_survives_a_flag_that_lacks_its_value(self):
+        for flag in ("--rules", "--rules=", "--emit_rate", "--config", "--stats_file"):
+            with self.subTest(flag=flag):
+                done = limpet("aggregate", flag, stdin="q v=1 1\n")
+                self.assertEqual((done.returncode, done.stdout), (0, "q v=1 1\n"), done.stderr)
+                self.assertIn(f"E! {flag.rstrip('=')}: error: needs a value\n", done.stderr)
+
+    def test_a_pod_that_can_not_be_named_so(self):
+        file = self.file("limpet.toml", '[assignment]\ndirectory = "d"\nunowned = "drop"\npod = "../x"\n')
+        self.says(["check", file], f"{file}:4:7: error: a pod's name must be 1 to 249 letters", code=1)
+
     def test_rules_take_one_value_each_time(self):
         rules, more = self.file("r.toml", RULES), self.file("s.toml", RULES.replace('"r"', '"s"').replace('"m"', '"n"'))
         lines, stats = self.file("m.lp", "m v=1 1\n"), self.directory / "stats.json"

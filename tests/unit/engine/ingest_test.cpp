@@ -282,6 +282,9 @@ TEST_CASE("a result line stays below 60 KiB, whatever comes: fields that cannot 
   too_long.feed(fitting + "x\",g=1 1000000000\n");
   CHECK(too_long.finish() == "m g_last=1 2000000000\n");
   CHECK(too_long.engine.ledger().rules.at("r").too_long == 1);
+  REQUIRE(too_long.log.texts.size() == 1);
+  CHECK(too_long.log.texts[0] ==
+        "rule \"r\": results of the series m are left out: with its tags each would make a line of 60 KiB or more");
   TestEngine tags(rules);
   tags.feed("m,t=" + std::string(70'000, 'y') + " f=1,g=2 1000000000\n");
   CHECK(tags.finish().empty());
