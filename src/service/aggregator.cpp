@@ -138,6 +138,7 @@ void Aggregator::put_in_force(std::shared_ptr<const RuleSet> rules, bool reload)
   size_t count = rules->rules().size();
   std::vector<PlannedChange> plan = pipeline_.set_rules(std::move(rules), wall_now());
   health_.rules_ok = rules_error_.empty();
+  if (count == 0 && rules_error_.empty()) log_.warning("the rules files hold no rule: " + passes_through());
   if (!reload) return log_.debug(fmt::format("{} rules", count));
   reloads_++;
   std::string text = render_plan(plan);

@@ -92,9 +92,8 @@ bool Pipeline::take_body(WriteBody& body, LineSource& source, WallTime now) {
     last = slice == rest.size();
   }
   if (result.bad > 0 && body.bad == 0) {
-    // Only the first slice counts its lines from the body's first one.
-    uint64_t before = body.at == 0 ? 0 : count_lines(std::string_view(body.text).substr(0, body.at), dialect_);
-    body.first_bad_line = before + result.first_bad_line;
+    size_t at = body.at + line_offset(rest, result.first_bad_line, dialect_);
+    body.first_bad_line = static_cast<uint64_t>(newlines(std::string_view(body.text).substr(0, at))) + 1;
     body.first_error = result.first_error;
     log_.warning(fmt::format("{}: line {}, column {}: {}: {}", source.name, body.first_bad_line,
                              result.first_error.offset + 1, result.first_error.text,
