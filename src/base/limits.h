@@ -24,6 +24,9 @@ inline constexpr size_t kSeriesMax = 20'000'000;
 // Rules of all files together. A file with more is refused with an error. All may take one line, before and after a
 // reload at once, and those that take a line are numbered in 16 bits.
 inline constexpr size_t kRulesMax = 32'000;
+// Dotted parts of a key in a TOML file, with those of the inline tables around it: toml++ makes a table of each and
+// destroys them by recursion. More is an error of the file.
+inline constexpr size_t kTomlKeyPartsMax = 100;
 // Panes of a window: `every` into `period`. More is an error of the rule.
 inline constexpr int64_t kPanesPerWindowMax = 1000;
 // `period`, `grace`, `late_limit`, `future_limit` of a rule, ns: 10000 days. They are added to times, a few at once,

@@ -12,6 +12,7 @@
 #include "rules/build.h"
 #include "rules/duration.h"
 #include "rules/keys.h"
+#include "rules/parse_toml.h"
 
 namespace limpet {
 namespace {
@@ -331,7 +332,7 @@ void read_rules_file(const SourceFile& file, std::vector<DraftRule>& out, std::v
   FileReader reader(file, diagnostics);
   toml::table root;
   try {
-    root = toml::parse(file.text, file.path);
+    root = parse_toml(file);
   } catch (const toml::parse_error& e) {
     return reader.error(e.source(), std::string(e.description()));
   }

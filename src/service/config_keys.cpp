@@ -11,6 +11,7 @@
 #include "base/time.h"
 #include "io/files.h"
 #include "rules/duration.h"
+#include "rules/parse_toml.h"
 
 namespace limpet {
 namespace {
@@ -139,7 +140,7 @@ void ConfigReader::read_file(const SourceFile& file) {
   path_ = file.path;
   Toml reader{*this};
   try {
-    toml::table table = toml::parse(file.text, file.path);
+    toml::table table = parse_toml(file);
     reader.read_table(table, "");
   } catch (const toml::parse_error& e) {
     error(reader.place_of(e.source()), std::string(e.description()));
@@ -266,7 +267,7 @@ std::vector<Diagnostic> ConfigReader::take_diagnostics() {
 
 bool has_array_of_tables(const SourceFile& file, std::string_view key) {
   try {
-    return toml::parse(file.text)[key].is_array_of_tables();
+    return parse_toml(file)[key].is_array_of_tables();
   } catch (const toml::parse_error&) {
     return false;
   }
@@ -274,7 +275,7 @@ bool has_array_of_tables(const SourceFile& file, std::string_view key) {
 
 bool sets_any_of(const SourceFile& file, const ConfigSchema& schema) {
   try {
-    toml::table table = toml::parse(file.text);
+    toml::table table = parse_toml(file);
     return std::ranges::any_of(names_below(schema, ""), [&](std::string_view name) { return table.contains(name); });
   } catch (const toml::parse_error&) {
     return false;

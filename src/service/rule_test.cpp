@@ -14,6 +14,7 @@
 #include "io/files.h"
 #include "lineproto/format.h"
 #include "lineproto/parse.h"
+#include "rules/parse_toml.h"
 #include "service/config_keys.h"
 #include "service/load_rule_files.h"
 
@@ -90,7 +91,7 @@ class TestFile {
     if (!text) return report_.diagnostics.push_back({path_, 0, 0, text.error(), Diagnostic::Severity::kError});
     toml::table root;
     try {
-      root = toml::parse(*text, path_);
+      root = parse_toml({path_, *text});
     } catch (const toml::parse_error& e) {
       return error(e.source(), std::string(e.description()));
     }

@@ -107,3 +107,15 @@ class CommandLineTest(unittest.TestCase):
         self.says(["check", self.directory], 'unknown key "test" in a rules file', code=1)
         (self.directory / "r.toml").unlink()
         self.says(["check", self.directory], f"{self.directory}: error: no file matches", code=1)
+
+    def test_a_key_that_is_too_deep(self):
+        key = "a." * 50_000
+        for text in (f"{key}b = 1\n", f"\n[{key}b]\n"):
+            deep, place = self.file("deep.toml", text), "2:2" if text.startswith("\n") else "1:1"
+            error = f"{deep}:{place}: error: the key is too deep"
+            self.says(["check", deep], error, code=1)
+            self.assertIn(error, limpet("test", deep).stderr)
+            self.says(["replay", "--rules", deep, "-"], error, code=1)
+            self.assertIn(error, limpet("aggregate", "--rules", deep, stdin="").stderr)
+            self.assertIn(error, limpet("aggregate", "--config", deep, stdin="").stderr)
+            self.says(["shard", "--config", deep], error, code=1)

@@ -190,3 +190,13 @@ TEST_CASE("every key is documented, and the sample configuration is valid with a
     CHECK_MESSAGE(sample.find("\n" + std::string(last) + " = ") != sample.npos, key.name);
   }
 }
+
+TEST_CASE("a key that is too deep is an error, and a text with one sets nothing") {
+  std::string deep = "pod = \"p\"\n";
+  for (int i = 0; i < 200; i++) deep += "a.";
+  deep += "b = 1\n[[rule]]\n";
+  REQUIRE(errors(deep).size() == 1);
+  CHECK(errors(deep)[0].starts_with("dir/limpet.toml:2:1: error: the key is too deep"));
+  CHECK_FALSE(has_array_of_tables({"f", deep}, "rule"));
+  CHECK(has_array_of_tables({"f", "[[rule]]\n"}, "rule"));
+}
