@@ -29,6 +29,21 @@ bool write_all(int fd, std::string_view bytes) {
   return true;
 }
 
+// Below these a name stands for something that is open already, as /dev/stdin and the /dev/fd/63 of a shell's `<(...)`.
+bool is_below_dev_or_proc(const std::string& path) { return path.starts_with("/dev/") || path.starts_with("/proc/"); }
+
+// A FIFO that somebody left among the rules would block the open or the read for ever.
+std::expected<UniqueFd, std::string> open_to_read(const std::string& path) {
+  bool any_kind = is_below_dev_or_proc(path);
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | (any_kind ? 0 : O_NONBLOCK)));
+  struct stat s{};
+  bool is_socket = !fd && errno == ENXIO;
+  if (!is_socket && (!fd || ::fstat(fd.get(), &s) != 0)) return failure(path);
+  // Reading a directory says itself what is wrong.
+  if (any_kind || (fd && (S_ISREG(s.st_mode) || S_ISDIR(s.st_mode)))) return fd;
+  return std::unexpected(path + ": is not a regular file");
+}
+
 bool is_directory(const std::string& path) {
   struct stat s{};
   return ::stat(path.c_str(), &s) == 0 && S_ISDIR(s.st_mode);
@@ -37,12 +52,12 @@ bool is_directory(const std::string& path) {
 }  // namespace
 
 std::expected<std::string, std::string> read_file(const std::string& path, size_t bytes_max) {
-  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) return failure(path);
+  auto fd = open_to_read(path);
+  if (!fd) return std::unexpected(fd.error());
   std::string text;
   char chunk[64 * 1024];
   for (;;) {
-    ssize_t n = ::read(fd.get(), chunk, sizeof chunk);
+    ssize_t n = ::read(fd->get(), chunk, sizeof chunk);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return failure(path);
     if (n == 0) return text;

@@ -9,7 +9,8 @@
 
 namespace limpet {
 
-// Follows links. A file longer than `bytes_max` is an error.
+// Follows links. A file longer than `bytes_max` is an error, and so is what is no regular file, but for what stands
+// below /dev/ and /proc/: that is read to its end.
 std::expected<std::string, std::string> read_file(const std::string& path, size_t bytes_max = size_t{64} << 20);
 
 // Replaces the file in one step: written to a temporary file beside it, synced, renamed over it, the directory synced.

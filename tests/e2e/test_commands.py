@@ -1,5 +1,6 @@
 """The command line itself: what is said of a word that is no command, a flag that a command does not have, a file of another kind."""
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -119,3 +120,20 @@ class CommandLineTest(unittest.TestCase):
             self.assertIn(error, limpet("aggregate", "--rules", deep, stdin="").stderr)
             self.assertIn(error, limpet("aggregate", "--config", deep, stdin="").stderr)
             self.says(["shard", "--config", deep], error, code=1)
+
+    def test_a_fifo_among_the_files(self):
+        (self.directory / "rules").mkdir()
+        good, fifo = self.file("rules/a.toml", RULES), self.directory / "rules" / "z.toml"
+        os.mkfifo(fifo)
+        error = f"{fifo}: error: is not a regular file"
+        self.says(["check", good, fifo], error, code=1)
+        self.says(["replay", "--rules", fifo, "-"], error, code=1)
+        self.assertIn(error, limpet("aggregate", "--rules", self.directory / "rules" / "*.toml", stdin="").stderr)
+        self.assertIn(error, limpet("aggregate", "--config", fifo, stdin="").stderr)
+        self.says(["inspect", fifo], f"{fifo}: is not a regular file", code=1)
+
+    def test_rules_of_a_process_substitution(self):
+        good = self.file("a.toml", RULES)
+        shell = ["bash", "-c", '"$0" check <(cat "$1") && "$0" check /dev/stdin <"$1" && cat "$1" | "$0" check /dev/stdin', limpet_path(), good]
+        done = subprocess.run(shell, capture_output=True, text=True, timeout=30, check=False)
+        self.assertEqual((done.returncode, done.stdout), (0, "1 rule in 1 file: fine\n" * 3), done.stderr)

@@ -1,11 +1,15 @@
 #include "io/files.h"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <fstream>
+#include <thread>
 
+#include "io/unique_fd.h"
 #include "tests/unit/io/temporary_directory.h"
 
 using namespace limpet;
@@ -28,6 +32,34 @@ TEST_CASE("reading names what went wrong") {
   CHECK(!read_file(dir.path("long"), 99));
   CHECK(read_file(dir.path("long"), 100));
   CHECK(!write_file_atomic(dir.path("no/such/directory"), "x"));
+}
+
+TEST_CASE("a FIFO is no file to read, and nobody waits for its writer") {
+  TemporaryDirectory dir;
+  std::string fifo = dir.path("fifo");
+  REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+  REQUIRE(::symlink(fifo.c_str(), dir.path("link").c_str()) == 0);
+  REQUIRE(::symlink("/dev/zero", dir.path("zero").c_str()) == 0);
+  for (const char* name : {"fifo", "link", "zero"})
+    CHECK(read_file(dir.path(name)).error() == dir.path(name) + ": is not a regular file");
+  CHECK(read_file(dir.path()).error() == dir.path() + ": Is a directory");
+}
+
+TEST_CASE("what a process has open already is read to its end, whatever it is") {
+  int pipe[2];
+  REQUIRE(::pipe2(pipe, O_CLOEXEC) == 0);
+  UniqueFd read_end(pipe[0]), write_end(pipe[1]);
+  std::thread writer([&] {
+    for (const char* part : {"a", "b"}) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      CHECK(::write(write_end.get(), part, 1) == 1);
+    }
+    write_end.reset();
+  });
+  CHECK(read_file("/dev/fd/" + std::to_string(read_end.get())) == "ab");
+  writer.join();
+  CHECK(read_file("/dev/null") == "");
+  CHECK(!read_file("/dev/zero", 1000));
 }
 
 TEST_CASE("patterns find files in order, each once, and keep names that are missing") {
