@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <glob.h>
+#include <limits.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,10 +21,22 @@ std::unexpected<std::string> failure(const std::string& path) {
   return std::unexpected(fmt::format("{}: {}", path, strerror(errno)));
 }
 
+// A reader that takes nothing for so long is gone: whoever ends must not wait for it.
+constexpr int kReaderWaitMs = 5000;
+
+// False: nobody took anything.
+bool wait_for_reader(int fd) {
+  pollfd p{.fd = fd, .events = POLLOUT, .revents = 0};
+  int ready = ::poll(&p, 1, kReaderWaitMs);
+  if (ready == 0) errno = ETIMEDOUT;
+  return ready > 0 || (ready < 0 && errno == EINTR);
+}
+
 bool write_all(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
     ssize_t n = ::write(fd, bytes.data(), bytes.size());
     if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno == EAGAIN && wait_for_reader(fd)) continue;
     if (n < 0) return false;
     bytes.remove_prefix(static_cast<size_t>(n));
   }
@@ -49,6 +63,42 @@ bool is_directory(const std::string& path) {
   return ::stat(path.c_str(), &s) == 0 && S_ISDIR(s.st_mode);
 }
 
+// The file that is written to if `path` is; it need not be there.
+std::expected<std::string, std::string> end_of_links(const std::string& path) {
+  constexpr int kLinksMax = 40;  // as many as Linux follows
+  std::string end = path;
+  char target[PATH_MAX];
+  for (int i = 0; i < kLinksMax; i++) {
+    ssize_t n = ::readlink(end.c_str(), target, sizeof target);
+    if (n < 0) return end;
+    end = join_path(directory_of(end), std::string(target, static_cast<size_t>(n)));
+  }
+  errno = ELOOP;
+  return failure(path);
+}
+
+// Errors name the file as the caller knows it.
+std::expected<void, std::string> replace(const std::string& path, std::string_view content, const std::string& named) {
+  std::string temporary = path + ".tmp";
+  {
+    UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644));
+    if (!fd || !write_all(fd.get(), content) || ::fsync(fd.get()) != 0) return failure(named);
+  }
+  if (::rename(temporary.c_str(), path.c_str()) != 0) return failure(named);
+  UniqueFd directory(::open(directory_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory || ::fsync(directory.get()) != 0) return failure(named);
+  return {};
+}
+
+// To a device, a FIFO, or what stands behind /dev/stdout: there may be something before it already.
+std::expected<void, std::string> append(const std::string& path, std::string_view content) {
+  // A FIFO that nobody reads is an error, not a wait.
+  UniqueFd fd(::open(path.c_str(), O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  if (!fd && errno == ENXIO) return std::unexpected(path + ": nobody reads it");
+  if (!fd || !write_all(fd.get(), content)) return failure(path);
+  return {};
+}
+
 }  // namespace
 
 std::expected<std::string, std::string> read_file(const std::string& path, size_t bytes_max) {
@@ -68,16 +118,17 @@ std::expected<std::string, std::string> read_file(const std::string& path, size_
 }
 
 std::expected<void, std::string> write_file_atomic(const std::string& path, std::string_view content) {
-  std::string temporary = path + ".tmp";
-  {
-    UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644));
-    if (!fd) return failure(temporary);
-    if (!write_all(fd.get(), content) || ::fsync(fd.get()) != 0) return failure(temporary);
-  }
-  if (::rename(temporary.c_str(), path.c_str()) != 0) return failure(path);
-  UniqueFd directory(::open(directory_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!directory || ::fsync(directory.get()) != 0) return failure(directory_of(path));
-  return {};
+  return replace(path, content, path);
+}
+
+std::expected<void, std::string> write_file(const std::string& path, std::string_view content) {
+  struct stat s{};
+  bool exists = ::stat(path.c_str(), &s) == 0;
+  if (!exists && errno != ENOENT) return failure(path);
+  if (exists && (!S_ISREG(s.st_mode) || is_below_dev_or_proc(path))) return append(path, content);
+  auto target = end_of_links(path);
+  if (!target) return std::unexpected(target.error());
+  return replace(*target, content, path);
 }
 
 std::vector<std::string> expand_globs(const std::vector<std::string>& patterns, const std::string& directory) {

@@ -17,6 +17,11 @@ std::expected<std::string, std::string> read_file(const std::string& path, size_
 // After a crash the old or the new content is there, and at most a file named PATH.tmp.
 std::expected<void, std::string> write_file_atomic(const std::string& path, std::string_view content);
 
+// For a file that a user names, whatever it is: a regular or a new one is replaced in one step as above, where a link
+// leads to; a device, a FIFO or what stands below /dev/ is written to. A FIFO without a reader is an error.
+// REQUIRES: SIGPIPE is ignored.
+std::expected<void, std::string> write_file(const std::string& path, std::string_view content);
+
 // The files that match any of the shell patterns, sorted, each once. Relative patterns are seen from `directory`
 // (empty: the current one). Directories are left out. A pattern without `*?[` that names no file stays in the result,
 // so that reading it gives an error.

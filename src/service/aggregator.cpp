@@ -456,9 +456,9 @@ void Aggregator::finish() {
   report_lateness();
   if (!config_.stats_file.empty()) {
     ProcessStatus process = process_status();
-    auto written = write_file_atomic(config_.stats_file,
-                                     status_stats({process, pipeline_.engine().ledger(), pipeline_.engine().gauges()}));
-    if (!written) log_.error(written.error());
+    auto written = write_file(config_.stats_file,
+                              status_stats({process, pipeline_.engine().ledger(), pipeline_.engine().gauges()}));
+    if (!written) log_.error("the stats file " + written.error());
   }
   follower_.reset();
   if (network_) network_->stop();

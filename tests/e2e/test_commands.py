@@ -137,3 +137,25 @@ class CommandLineTest(unittest.TestCase):
         shell = ["bash", "-c", '"$0" check <(cat "$1") && "$0" check /dev/stdin <"$1" && cat "$1" | "$0" check /dev/stdin', limpet_path(), good]
         done = subprocess.run(shell, capture_output=True, text=True, timeout=30, check=False)
         self.assertEqual((done.returncode, done.stdout), (0, "1 rule in 1 file: fine\n" * 3), done.stderr)
+
+    def test_stats_go_where_they_are_sent(self):
+        rules, lines = self.file("r.toml", RULES), self.file("m.lp", "m v=1 1\n")
+        commands = {"replay": ("--rules", rules, lines, "--stats"), "aggregate": ("--rules", rules, "--stats_file")}
+        link, target = self.directory / "link.json", self.directory / "target.json"
+        link.symlink_to("target.json")
+        null = self.directory / "null"
+        null.symlink_to("/dev/null")
+        fifo, missing = self.directory / "fifo", self.directory / "missing" / "s.json"
+        os.mkfifo(fifo)
+        for command, args in commands.items():
+            with self.subTest(command):
+                self.assertEqual(limpet(command, *args, link, stdin="").returncode, 0)
+                self.assertTrue(link.is_symlink())
+                self.assertIn('"rules":{"r":', target.read_text())
+                target.unlink()
+                self.assertNotIn("stats", limpet(command, *args, null, stdin="").stderr)
+                self.assertTrue(null.is_symlink() and null.is_char_device())
+                self.assertIn(f"the stats file {fifo}: nobody reads it", limpet(command, *args, fifo, stdin="").stderr)
+                self.assertIn(f"the stats file {missing}: No such file or directory", limpet(command, *args, missing, stdin="").stderr)
+        done = limpet("replay", "--rules", rules, lines, "--stats", "/dev/stdout")
+        self.assertIn("v_count=1i 10000000000\n{", done.stdout, done.stderr)

@@ -5,7 +5,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <fstream>
 #include <thread>
 
@@ -60,6 +62,63 @@ TEST_CASE("what a process has open already is read to its end, whatever it is") 
   writer.join();
   CHECK(read_file("/dev/null") == "");
   CHECK(!read_file("/dev/zero", 1000));
+}
+
+TEST_CASE("a file that a user names stays what it is") {
+  std::signal(SIGPIPE, SIG_IGN);
+  TemporaryDirectory dir;
+  auto kind = [&](const std::string& name) {
+    struct stat s{};
+    return ::lstat(join_path(dir.path(), name).c_str(), &s) == 0 ? s.st_mode & S_IFMT : 0;
+  };
+  SUBCASE("a regular file is replaced, a link is followed") {
+    REQUIRE(::mkdir(dir.path("d").c_str(), 0755) == 0);
+    REQUIRE(::symlink("d/other", dir.path("link").c_str()) == 0);
+    REQUIRE(::symlink("../file", dir.path("d/other").c_str()) == 0);
+    for (const char* text : {"one", "two"}) {  // at first it is not there
+      REQUIRE(write_file(dir.path("link"), text));
+      CHECK(read_file(dir.path("file")) == text);
+    }
+    CHECK(kind("link") == S_IFLNK);
+    CHECK(kind("d/other") == S_IFLNK);
+    CHECK(kind("file") == S_IFREG);
+    CHECK(kind("file.tmp") == 0);
+  }
+  SUBCASE("a device is written to") {
+    REQUIRE(::symlink("/dev/full", dir.path("full").c_str()) == 0);
+    CHECK(write_file(dir.path("full"), "x").error() == dir.path("full") + ": No space left on device");
+    CHECK(kind("full") == S_IFLNK);
+    CHECK(kind("/dev/full") == S_IFCHR);
+  }
+  SUBCASE("a FIFO is written to if somebody reads") {
+    std::string fifo = dir.path("fifo"), text(300'000, 'x');
+    REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+    CHECK(write_file(fifo, text).error() == fifo + ": nobody reads it");
+    UniqueFd reader(::open(fifo.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+    REQUIRE(::fcntl(reader.get(), F_SETFL, 0) == 0);
+    std::string got;
+    std::thread reading([&] {
+      char bytes[65536];
+      for (ssize_t n = 1; got.size() < text.size() && n > 0; got.append(bytes, static_cast<size_t>(n)))
+        n = std::max<ssize_t>(::read(reader.get(), bytes, sizeof bytes), 0);
+    });
+    CHECK(write_file(fifo, text));
+    reading.join();
+    CHECK(got == text);
+    CHECK(kind("fifo") == S_IFIFO);
+  }
+  SUBCASE("what is behind /dev/fd keeps what it has") {
+    REQUIRE(write_file(dir.path("out"), "results "));
+    UniqueFd out(::open(dir.path("out").c_str(), O_WRONLY | O_CLOEXEC));
+    CHECK(write_file("/dev/fd/" + std::to_string(out.get()), "stats"));
+    CHECK(read_file(dir.path("out")) == "results stats");
+  }
+  SUBCASE("errors name it as the user did") {
+    CHECK(write_file(dir.path("no/file"), "x").error() == dir.path("no/file") + ": No such file or directory");
+    CHECK(write_file(dir.path(), "x").error() == dir.path() + ": Is a directory");
+    REQUIRE(::symlink("loop", dir.path("loop").c_str()) == 0);
+    CHECK(write_file(dir.path("loop"), "x").error() == dir.path("loop") + ": Too many levels of symbolic links");
+  }
 }
 
 TEST_CASE("patterns find files in order, each once, and keep names that are missing") {
