@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cerrno>
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
@@ -130,7 +131,11 @@ void add_replay_command(CLI::App& app, int& exit_code) {
   command->add_option("lines", arguments->lines, "Files of line protocol; `-` is the standard input")
       ->required()
       ->type_name("LINES");
-  command->callback([arguments, &exit_code] { exit_code = replay(*arguments); });
+  command->callback([arguments, &exit_code] {
+    // Two readers would share the bytes between them.
+    if (std::ranges::count(arguments->lines, "-") > 1) throw CLI::ValidationError("lines", "`-` can be named once");
+    exit_code = replay(*arguments);
+  });
 }
 
 }  // namespace limpet

@@ -60,6 +60,10 @@ class CommandLineTest(unittest.TestCase):
     def test_a_value_that_is_none(self):
         self.says(["parse", "--dialect", "loose"], "loose not in")
 
+    def test_stdin_named_twice(self):
+        rules, lines = self.file("r.toml", RULES), self.file("m.lp", "m v=1 1\n")
+        self.says(["replay", "--rules", rules, "-", lines, "-"], "lines: `-` can be named once", "limpet replay --help")
+
     def test_rules_with_one_letter_too_many(self):
         path = self.file("r.toml", '[[rules]]\nname = "a"\n')
         self.says(["check", path], 'unknown key "rules" in a rules file (did you mean "rule"?)', code=1)
