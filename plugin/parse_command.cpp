@@ -33,6 +33,8 @@ Examples:
   limpet parse --dialect strict --precision ms metrics.lp.gz
   echo 'cpu,host=a usage=0.5' | limpet parse --default-time 1763640000000000000)";
 
+constexpr std::string_view kTooLong = "the line is longer than 1 MiB";
+
 struct Arguments {
   std::string dialect = "telegraf";
   std::string precision = "ns";
@@ -131,7 +133,7 @@ class ParseRun {
       }
       if (*n == 0) break;
       if (buffer_.added(*n)) whole_lines();
-      if (buffer_.give_up_overlong()) bad(0, "the line is longer than 1 MiB"), line_number_++;
+      while (give_up_overlong()) whole_lines();
       flush();
     }
     if (!buffer_.text().empty()) line(buffer_.text().substr(0, find_line_end(buffer_.text(), dialect_).size));
@@ -149,13 +151,19 @@ class ParseRun {
     }
   }
 
+  bool give_up_overlong() {
+    if (!buffer_.is_overlong()) return false;
+    bad(0, kTooLong);
+    buffer_.give_up_overlong();
+    return true;
+  }
+
   void line(std::string_view text) {
-    line_number_ += 1;
     if (text.size() > limits::kLineBytesMax)
-      bad(0, "the line is longer than 1 MiB");
+      bad(0, kTooLong);
     else if (!is_blank(text, dialect_))
       parsed(text);
-    line_number_ += static_cast<uint64_t>(std::count(text.begin(), text.end(), '\n'));
+    newlines_ += 1 + static_cast<uint64_t>(std::count(text.begin(), text.end(), '\n'));
   }
 
   void parsed(std::string_view text) {
@@ -167,7 +175,8 @@ class ParseRun {
 
   void bad(size_t offset, std::string_view error) {
     good_ = false;
-    out_ += fmt::format("{{\"ok\":false,\"line\":{},\"column\":{},\"error\":", line_number_, offset + 1);
+    uint64_t line_number = newlines_ + buffer_.newlines_given_up() + 1;
+    out_ += fmt::format("{{\"ok\":false,\"line\":{},\"column\":{},\"error\":", line_number, offset + 1);
     append_json(out_, error);
     out_ += "}\n";
   }
@@ -188,7 +197,7 @@ class ParseRun {
   Dialect dialect_;
   Precision precision_;
   std::optional<int64_t> default_time_ns_;
-  uint64_t line_number_ = 0;
+  uint64_t newlines_ = 0;  // of the lines that were looked at
   bool good_ = true;
   std::string out_;
 };

@@ -49,8 +49,10 @@ void LineBuffer::skip() {
   skipping_ = false;
 }
 
+bool LineBuffer::is_overlong() const { return end_ - begin_ > limits::kLineBytesMax + 1; }  // with the CR of its end
+
 uint64_t LineBuffer::give_up_overlong() {
-  if (end_ - begin_ <= limits::kLineBytesMax + 1) return 0;  // with the CR of its end
+  if (!is_overlong()) return 0;
   const char* from = data_.get() + begin_;
   newlines_given_up_ += static_cast<uint64_t>(std::count(from, from + limits::kLineBytesMax, '\n'));
   consume(limits::kLineBytesMax);

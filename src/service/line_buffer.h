@@ -24,8 +24,9 @@ class LineBuffer {
   std::string_view text() const { return {data_.get() + begin_, end_ - begin_}; }
   // `n` bytes from the front are done with.
   void consume(size_t n) { begin_ += n, offset_ += n; }
-  // Call when text() holds no whole line. If it is longer than a line may be it is given up; returns how many lines
-  // that were (0 or 1).
+  // Text that holds no whole line is longer than a line may be.
+  bool is_overlong() const;
+  // Call when text() holds no whole line. If it is overlong it is given up; returns how many lines that were (0 or 1).
   uint64_t give_up_overlong();
   // Of text() in the stream: all bytes consumed and given up so far.
   uint64_t offset() const { return offset_; }

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <chrono>
 #include <limits>
+#include <utility>
 
 #include "base/limits.h"
 #include "service/excerpt.h"
@@ -56,8 +57,9 @@ struct Replay::Input {
   InputFile file;
   LineBuffer buffer;
   bool ended = false;
-  bool in_burst = false;  // the block before held a bad line
-  uint64_t newlines = 0;  // among the first `newlines_to` bytes of the stream; else among those the engine took
+  bool in_burst = false;       // the block before held a bad line
+  bool overlong_told = false;  // and no block without a bad line came since
+  uint64_t newlines = 0;       // among the first `newlines_to` bytes of the stream; else among those the engine took
   uint64_t newlines_to = 0;
   int64_t time_ns = std::numeric_limits<int64_t>::min();  // of the next line; of the last one that had a time
 };
@@ -124,9 +126,13 @@ bool Replay::fill(Input& input) {
 
 // True if the line at the buffer's front was longer than a line may be.
 bool Replay::give_up_overlong(Input& input) {
-  bool given_up = input.buffer.give_up_overlong() > 0;
-  if (given_up) engine_.count_bad(BadLine::kTooLong);
-  return given_up;
+  if (!input.buffer.is_overlong()) return false;
+  engine_.count_bad(BadLine::kTooLong);
+  std::string_view text = input.buffer.text();
+  if (!input.in_burst && !std::exchange(input.overlong_told, true))
+    report(input, text, 0, {BadLine::kTooLong, 0, "the line is longer than 1 MiB"}, text);
+  input.buffer.give_up_overlong();
+  return true;
 }
 
 // Gives text to the engine; returns how much of it was taken.
@@ -136,6 +142,7 @@ size_t Replay::take(Input& input, std::string_view text, bool last) {
   IngestResult result = engine_.ingest({.text = text, .last = last}, WallTime{});
   if (result.bad > 0 && !input.in_burst) report_bad(input, text, result);
   if (result.lines > 0) input.in_burst = result.bad > 0;
+  if (result.lines > 0 && result.bad == 0) input.overlong_told = false;
   auto after = engine_.clock();
   if (after && (!before || after->ns - before->ns > kJumpNs))
     find_jumps(input, text.substr(0, result.consumed), before);
@@ -159,14 +166,18 @@ uint64_t Replay::line_number(Input& input, std::string_view text, size_t offset)
 }
 
 void Replay::report_bad(Input& input, std::string_view text, const IngestResult& result) {
-  if (summary_.bad_reported++ >= kBadReportsMax) return;
   size_t at = 0;
   for (uint64_t line = 1; line < result.first_bad_line && at < text.size(); line++)
     at += find_line_end(text.substr(at), options_.dialect).next;
-  std::string shown = quoted_excerpt(result.first_bad_text);
-  Diagnostic bad{input.file.name(), static_cast<int>(line_number(input, text, at)),
-                 static_cast<int>(result.first_error.offset + 1), fmt::format("{}: {}", result.first_error.text, shown),
-                 Diagnostic::Severity::kWarning};
+  report(input, text, at, result.first_error, result.first_bad_text);
+}
+
+// Of the line at text[at], text being at the buffer's front.
+void Replay::report(Input& input, std::string_view text, size_t at, const ParseError& error,
+                    std::string_view bad_text) {
+  if (summary_.bad_reported++ >= kBadReportsMax) return;
+  Diagnostic bad{input.file.name(), static_cast<int>(line_number(input, text, at)), static_cast<int>(error.offset + 1),
+                 fmt::format("{}: {}", error.text, quoted_excerpt(bad_text)), Diagnostic::Severity::kWarning};
   if (sinks_.bad_line) sinks_.bad_line(bad);
 }
 

@@ -75,6 +75,7 @@ class Replay {
   bool fill(Input& input);
   size_t take(Input& input, std::string_view text, bool last);
   void report_bad(Input& input, std::string_view text, const IngestResult& result);
+  void report(Input& input, std::string_view text, size_t at, const ParseError& error, std::string_view bad_text);
   void find_jumps(Input& input, std::string_view text, std::optional<WallTime> clock);
   uint64_t line_number(Input& input, std::string_view text, size_t offset);
   bool give_up_overlong(Input& input);

@@ -1,5 +1,6 @@
 """The command line itself: what is said of a word that is no command, a flag that a command does not have, a file of another kind."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -163,3 +164,16 @@ class CommandLineTest(unittest.TestCase):
                 self.assertIn(f"the stats file {missing}: No such file or directory", limpet(command, *args, missing, stdin="").stderr)
         done = limpet("replay", "--rules", rules, lines, "--stats", "/dev/stdout")
         self.assertIn("v_count=1i 10000000000\n{", done.stdout, done.stderr)
+
+    def test_parse_numbers_the_lines_around_those_that_are_too_long(self):
+        def bad_lines(text):
+            return [each["line"] for each in map(json.loads, limpet("parse", stdin=text).stdout.splitlines()) if not each["ok"]]
+
+        before = 'm v=1 1\nm s="a\nb" 1\n'
+        for bytes_of_line in (1_048_700, 5_000_000):
+            text = "{0}\nbad\nbad\n{0}".format("x" * bytes_of_line)
+            self.assertEqual(bad_lines(text), [1, 2, 3, 4])
+            self.assertEqual(bad_lines(before + text), [4, 5, 6, 7])
+        # A string without an end takes the lines behind it with it, up to what is too long.
+        found = bad_lines('m s="\n' + "x\n" * 600_000 + "bad")
+        self.assertEqual((found[0], found[-1]), (1, 600_002))

@@ -156,8 +156,26 @@ TEST_CASE("a line that is too long is skipped and counted, and places behind it 
     CHECK(run.summary.ledger.lines.read == 4);
     CHECK(run.summary.ledger.lines.bad[static_cast<size_t>(BadLine::kTooLong)] == 1);
     CHECK(run.out == "m v_count=2i,v_first=1i,v_last=2i 10000000000\n");
-    REQUIRE(run.bad.size() >= 1);
-    CHECK(run.bad.back().starts_with(path + ":4:"));
+    REQUIRE(run.bad.size() == 2);
+    CHECK(run.bad[0].starts_with(path + ":2:1: warning: the line is longer than 1 MiB: \"m v=111"));
+    CHECK(run.bad[0].size() < 300 + path.size());
+    CHECK(run.bad[1].starts_with(path + ":4:4: "));
+  }
+}
+
+TEST_CASE("lines that are too long are told once a burst, from a file, from gzip, and without an end") {
+  Files files;
+  std::string text, overlong(3 * limits::kLineBytesMax, 'x');
+  for (int i = 0; i < 3; i++) text += overlong + "\nbad\n";
+  for (int i = 0; i < 60'000; i++) text += line(1, i, 1);  // a few blocks
+  text += overlong;
+  for (const std::string& path : {files.put("a", text), files.put("a.gz", deflate_body(text))}) {
+    Run run = replay({path});
+    CHECK(run.summary.ledger.lines.bad[static_cast<size_t>(BadLine::kTooLong)] == 4);
+    REQUIRE(run.bad.size() == 3);
+    CHECK(run.bad[0].starts_with(path + ":1:1: warning: the line is longer than 1 MiB"));
+    CHECK(run.bad[1].starts_with(path + ":2:4: "));
+    CHECK(run.bad[2].starts_with(path + ":60007:1: warning: the line is longer than 1 MiB"));
   }
 }
 
