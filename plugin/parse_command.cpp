@@ -4,9 +4,12 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <memory>
+#include <string>
+#include <system_error>
 
 #include "base/limits.h"
 #include "base/time.h"
@@ -202,6 +205,14 @@ class ParseRun {
   std::string out_;
 };
 
+// CLI11 itself would clamp it, and take 010 for an octal number.
+int64_t time_of(const std::string& text) {
+  int64_t time_ns = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), time_ns);
+  if (error == std::errc() && end == text.data() + text.size()) return time_ns;
+  throw CLI::ValidationError("--default-time", "\"" + text + "\" is no whole number of nanoseconds in 64 bits");
+}
+
 }  // namespace
 
 void add_parse_command(CLI::App& app, int& exit_code) {
@@ -216,8 +227,11 @@ void add_parse_command(CLI::App& app, int& exit_code) {
   command->add_option("--precision", arguments->precision, "Unit of the timestamps")
       ->check(CLI::IsMember({"ns", "us", "ms", "s"}))
       ->capture_default_str();
-  command->add_option("--default-time", arguments->default_time_ns,
-                      "Timestamp in ns of lines that have none; default: now");
+  command
+      ->add_option_function<std::string>(
+          "--default-time", [arguments](const std::string& text) { arguments->default_time_ns = time_of(text); },
+          "Timestamp in ns of lines that have none; default: now")
+      ->type_name("INT");
   command->add_option("file", arguments->file, "Lines, plain or gzip; - is stdin")
       ->type_name("FILE")
       ->capture_default_str();

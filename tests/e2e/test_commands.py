@@ -61,6 +61,16 @@ class CommandLineTest(unittest.TestCase):
     def test_a_value_that_is_none(self):
         self.says(["parse", "--dialect", "loose"], "loose not in")
 
+    def test_a_default_time_that_is_none(self):
+        for args in (["--default-time", ""], ["--default-time="]):
+            self.says(["parse", *args], "limpet: --default-time: ", "limpet parse --help")
+        for text in ("x", "1.5", "1 ", "0x10", "9223372036854775808", "99999999999999999999"):
+            for args in (["--default-time", text], [f"--default-time={text}"]):
+                self.says(["parse", *args], f'--default-time: "{text}" is no whole number of nanoseconds', "limpet parse --help")
+        for text, time_ns in (("010", 10), ("-1", -1), ("9223372036854775807", 9223372036854775807)):
+            found = json.loads(limpet("parse", f"--default-time={text}", stdin="m v=1").stdout)
+            self.assertEqual(found["point"]["time"], time_ns)
+
     def test_stdin_named_twice(self):
         rules, lines = self.file("r.toml", RULES), self.file("m.lp", "m v=1 1\n")
         self.says(["replay", "--rules", rules, "-", lines, "-"], "lines: `-` can be named once", "limpet replay --help")
