@@ -46,6 +46,11 @@ bool write_all(int fd, std::string_view bytes) {
 // Below these a name stands for something that is open already, as /dev/stdin and the /dev/fd/63 of a shell's `<(...)`.
 bool is_below_dev_or_proc(const std::string& path) { return path.starts_with("/dev/") || path.starts_with("/proc/"); }
 
+// What a redirection leads to may be a file, and is written on from where it stands.
+bool is_open_already(const std::string& path) {
+  return path.starts_with("/dev/fd/") || path.starts_with("/proc/") || path == "/dev/stdout" || path == "/dev/stderr";
+}
+
 // A FIFO that somebody left among the rules would block the open or the read for ever.
 std::expected<UniqueFd, std::string> open_to_read(const std::string& path) {
   bool any_kind = is_below_dev_or_proc(path);
@@ -125,7 +130,7 @@ std::expected<void, std::string> write_file(const std::string& path, std::string
   struct stat s{};
   bool exists = ::stat(path.c_str(), &s) == 0;
   if (!exists && errno != ENOENT) return failure(path);
-  if (exists && (!S_ISREG(s.st_mode) || is_below_dev_or_proc(path))) return append(path, content);
+  if (exists && (!S_ISREG(s.st_mode) || is_open_already(path))) return append(path, content);
   auto target = end_of_links(path);
   if (!target) return std::unexpected(target.error());
   return replace(*target, content, path);

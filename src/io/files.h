@@ -18,7 +18,7 @@ std::expected<std::string, std::string> read_file(const std::string& path, size_
 std::expected<void, std::string> write_file_atomic(const std::string& path, std::string_view content);
 
 // For a file that a user names, whatever it is: a regular or a new one is replaced in one step as above, where a link
-// leads to; a device, a FIFO or what stands below /dev/ is written to. A FIFO without a reader is an error.
+// leads to; a device, a FIFO or what is open already (/dev/stdout) is written to. A FIFO without a reader is an error.
 // REQUIRES: SIGPIPE is ignored.
 std::expected<void, std::string> write_file(const std::string& path, std::string_view content);
 
