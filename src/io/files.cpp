@@ -122,10 +122,6 @@ std::expected<std::string, std::string> read_file(const std::string& path, size_
   }
 }
 
-std::expected<void, std::string> write_file_atomic(const std::string& path, std::string_view content) {
-  return replace(path, content, path);
-}
-
 std::expected<void, std::string> write_file(const std::string& path, std::string_view content) {
   struct stat s{};
   bool exists = ::stat(path.c_str(), &s) == 0;

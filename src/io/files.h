@@ -13,13 +13,10 @@ namespace limpet {
 // below /dev/ and /proc/: that is read to its end.
 std::expected<std::string, std::string> read_file(const std::string& path, size_t bytes_max = size_t{64} << 20);
 
-// Replaces the file in one step: written to a temporary file beside it, synced, renamed over it, the directory synced.
-// After a crash the old or the new content is there, and at most a file named PATH.tmp.
-std::expected<void, std::string> write_file_atomic(const std::string& path, std::string_view content);
-
-// For a file that a user names, whatever it is: a regular or a new one is replaced in one step as above, where a link
-// leads to; a device, a FIFO or what is open already (/dev/stdout) is written to. A FIFO without a reader is an error.
-// REQUIRES: SIGPIPE is ignored.
+// For a file that a user names, whatever it is. A regular or a new one is replaced in one step, where a link leads to:
+// written to a temporary file beside it, synced, renamed over it, the directory synced; after a crash the old or the
+// new content is there, and at most a file named PATH.tmp. A device, a FIFO or what is open already (/dev/stdout) is
+// written to; a FIFO without a reader is an error. REQUIRES: SIGPIPE is ignored.
 std::expected<void, std::string> write_file(const std::string& path, std::string_view content);
 
 // The files that match any of the shell patterns, sorted, each once. Relative patterns are seen from `directory`

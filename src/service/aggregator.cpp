@@ -418,6 +418,8 @@ void Aggregator::begin_flush() {
   take_work(true);
   inbox_.close();
   take_work(true);
+  for (auto& [connection, stream] : stream_sources_) pipeline_.end_lines(stream.source, stream.buffer);
+  stream_sources_.clear();
   flushed_ = true;
   pipeline_.stop(wall_now());
 }

@@ -436,6 +436,18 @@ class SocketTest(ListenerCase):
         self.assertEqual(path.read_text(), "data")
         self.assertEqual(bytes(limpet.stdout), b"m v=1 1\n")
 
+    def test_half_a_line_at_the_stop_is_counted(self):
+        path = self.directory / "in.sock"
+        limpet = self.limpet(count_rule(), args=["--listen.socket", f"unix:{path}"])
+        self.assertTrue(eventually(path.exists))
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(str(path))
+            s.sendall(b"m,g=a v=1 %d\nother v=1 5\nm,g=a v=" % now_ns())
+            self.assertTrue(eventually(lambda: b"other" in bytes(limpet.stdout)))
+            self.stop(limpet)
+        self.assertEqual(limpet.final_ledger()["lines"]["bad"], {"unterminated": 1})
+        self.assertEqual([line.fields for line in limpet.results("m")], [{"v_count": 1}])
+
     def test_many_lines_lose_none(self):
         path, count = self.directory / "in.sock", 300000
         limpet = self.limpet(count_rule(), args=["--listen.socket", f"unix:{path}"])

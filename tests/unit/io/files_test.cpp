@@ -19,8 +19,8 @@ using namespace limpet;
 TEST_CASE("a file is replaced whole and read back") {
   TemporaryDirectory dir;
   std::string path = dir.path("a");
-  REQUIRE(write_file_atomic(path, "one"));
-  REQUIRE(write_file_atomic(path, "two"));
+  REQUIRE(write_file(path, "one"));
+  REQUIRE(write_file(path, "two"));
   CHECK(read_file(path) == "two");
   CHECK(::access((path + ".tmp").c_str(), F_OK) != 0);
 }
@@ -30,10 +30,10 @@ TEST_CASE("reading names what went wrong") {
   auto missing = read_file(dir.path("missing"));
   REQUIRE(!missing);
   CHECK(missing.error() == dir.path("missing") + ": No such file or directory");
-  REQUIRE(write_file_atomic(dir.path("long"), std::string(100, 'x')));
+  REQUIRE(write_file(dir.path("long"), std::string(100, 'x')));
   CHECK(!read_file(dir.path("long"), 99));
   CHECK(read_file(dir.path("long"), 100));
-  CHECK(!write_file_atomic(dir.path("no/such/directory"), "x"));
+  CHECK(!write_file(dir.path("no/such/directory"), "x"));
 }
 
 TEST_CASE("a FIFO is no file to read, and nobody waits for its writer") {
@@ -123,7 +123,7 @@ TEST_CASE("a file that a user names stays what it is") {
 
 TEST_CASE("patterns find files in order, each once, and keep names that are missing") {
   TemporaryDirectory dir;
-  for (const char* name : {"b.toml", "a.toml", "c.txt"}) REQUIRE(write_file_atomic(dir.path(name), ""));
+  for (const char* name : {"b.toml", "a.toml", "c.txt"}) REQUIRE(write_file(dir.path(name), ""));
   REQUIRE(::mkdir(dir.path("d.toml").c_str(), 0755) == 0);
   auto found = expand_globs({"*.toml", "a.toml", "gone.toml"}, dir.path());
   CHECK(found == std::vector<std::string>{dir.path("a.toml"), dir.path("b.toml"), dir.path("gone.toml")});

@@ -66,22 +66,22 @@ TEST_CASE("several members are one body") {
 TEST_CASE("a file is read alike, plain or gzip, in chunks of any size") {
   TemporaryDirectory dir;
   std::string text = sample_text();
-  REQUIRE(write_file_atomic(dir.path("plain"), text));
-  REQUIRE(write_file_atomic(dir.path("packed"), deflate_body(text) + deflate_body("end\n")));
+  REQUIRE(write_file(dir.path("plain"), text));
+  REQUIRE(write_file(dir.path("packed"), deflate_body(text) + deflate_body("end\n")));
   for (size_t chunk : {size_t{1}, size_t{77}, size_t{1} << 20}) {
     CHECK(read_all(dir.path("plain"), chunk) == text);
     CHECK(read_all(dir.path("packed"), chunk) == text + "end\n");
   }
-  REQUIRE(write_file_atomic(dir.path("x"), "x"));
+  REQUIRE(write_file(dir.path("x"), "x"));
   CHECK(read_all(dir.path("x"), 100) == "x");
-  REQUIRE(write_file_atomic(dir.path("empty"), ""));
+  REQUIRE(write_file(dir.path("empty"), ""));
   CHECK(read_all(dir.path("empty"), 100).empty());
 }
 
 TEST_CASE("of a gzip file that is cut off, what can be read is read") {
   TemporaryDirectory dir;
   std::string text = sample_text(), gzip = deflate_body(text);
-  REQUIRE(write_file_atomic(dir.path("cut"), std::string_view(gzip).substr(0, gzip.size() / 2)));
+  REQUIRE(write_file(dir.path("cut"), std::string_view(gzip).substr(0, gzip.size() / 2)));
   std::string error;
   std::string read = read_all(dir.path("cut"), 4096, &error);
   CHECK(read.size() > text.size() / 4);
@@ -91,7 +91,7 @@ TEST_CASE("of a gzip file that is cut off, what can be read is read") {
 
 TEST_CASE("newlines of a plain file can be counted afterwards") {
   TemporaryDirectory dir;
-  REQUIRE(write_file_atomic(dir.path("plain"), "a\nb\n\nc"));
+  REQUIRE(write_file(dir.path("plain"), "a\nb\n\nc"));
   auto file = InputFile::open(dir.path("plain"));
   REQUIRE(file);
   REQUIRE(file->can_reread());

@@ -42,7 +42,7 @@ class Process {
     REQUIRE(::pipe2(out, O_CLOEXEC) == 0);
     in_read_ = UniqueFd(in[0]), in_write_ = UniqueFd(in[1]), out_read_ = UniqueFd(out[0]);
     if (!stdin_is_pipe) in_read_ = UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-    REQUIRE(write_file_atomic(directory.path("rules.toml"), rules));
+    REQUIRE(write_file(directory.path("rules.toml"), rules));
     flags.push_back({"rules", {directory.path("*.toml")}});
     flags.push_back({"stats_file", {directory.path("stats.json")}});
     flags.push_back({"pod", {"p"}});
@@ -340,7 +340,7 @@ TEST_CASE("bad rules at start: an error, and everything passes through; mended, 
   CHECK(client.get("/readyz").status == 503);
   p.write("m,host=a v=1 1\n");
   p.read_until([&] { return p.output == "m,host=a v=1 1\n"; });
-  REQUIRE(write_file_atomic(p.directory.path("rules.toml"), kRules));
+  REQUIRE(write_file(p.directory.path("rules.toml"), kRules));
   CHECK(eventually([&] { return client.get("/readyz").status == 200; }));
   CHECK(p.log.holds("I! rules reloaded: "));
 }
@@ -349,7 +349,7 @@ TEST_CASE("a change of the rules that is wrong is refused, once, and the old one
   Process p;
   p.write("m v=1 " + now_text() + "\nother v=1 1\n");
   p.read_until([&] { return p.output == "other v=1 1\n"; });
-  REQUIRE(write_file_atomic(p.directory.path("rules.toml"), "[[rule]\n"));
+  REQUIRE(write_file(p.directory.path("rules.toml"), "[[rule]\n"));
   REQUIRE(eventually([&] { return p.log.holds("those before stay in force"); }));
   p.aggregator->signal(SIGHUP);
   std::this_thread::sleep_for(std::chrono::milliseconds(100));

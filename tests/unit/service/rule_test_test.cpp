@@ -14,7 +14,7 @@ RuleTestReport run(const std::string& tests) {
   constexpr const char* kRules =
       "rules_text = \"\"\"[[rule]]\nname = 'r'\nperiod = '10s'\n[rule.fields]\nv = ['count']\n\"\"\"\n";
   TemporaryDirectory directory;
-  REQUIRE(write_file_atomic(directory.path("t.toml"), kRules + tests));
+  REQUIRE(write_file(directory.path("t.toml"), kRules + tests));
   QuietLog log;
   return run_rule_tests(directory.path("t.toml"), log);
 }

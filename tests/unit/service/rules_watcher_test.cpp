@@ -46,12 +46,12 @@ struct Watched {
 
 TEST_CASE("a change is noticed by itself, and asked for") {
   TemporaryDirectory dir;
-  REQUIRE(write_file_atomic(dir.path("a.toml"), rules("one")));
+  REQUIRE(write_file(dir.path("a.toml"), rules("one")));
   Watched watched(dir.path("*.toml"));
   std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  REQUIRE(write_file_atomic(dir.path("a.toml"), rules("two")));
+  REQUIRE(write_file(dir.path("a.toml"), rules("two")));
   CHECK(eventually([&] { return watched.seen() == "two"; }));
-  REQUIRE(write_file_atomic(dir.path("a.toml"), rules("three")));
+  REQUIRE(write_file(dir.path("a.toml"), rules("three")));
   watched.watcher.reload();
   CHECK(eventually([&] { return watched.seen() == "three"; }));
   CHECK(watched.changes == 2);
@@ -59,9 +59,9 @@ TEST_CASE("a change is noticed by itself, and asked for") {
 
 TEST_CASE("what is not another content is no change") {
   TemporaryDirectory dir;
-  REQUIRE(write_file_atomic(dir.path("a.toml"), rules("one")));
+  REQUIRE(write_file(dir.path("a.toml"), rules("one")));
   Watched watched(dir.path("*.toml"), 20 * kMillisecondNs);
-  REQUIRE(write_file_atomic(dir.path("a.toml"), rules("one")));
+  REQUIRE(write_file(dir.path("a.toml"), rules("one")));
   watched.watcher.reload();
   std::this_thread::sleep_for(std::chrono::milliseconds(200));
   CHECK(watched.changes == 0);
@@ -69,13 +69,13 @@ TEST_CASE("what is not another content is no change") {
 
 TEST_CASE("errors are told once, and so is the mending") {
   TemporaryDirectory dir;
-  REQUIRE(write_file_atomic(dir.path("a.toml"), rules("one")));
+  REQUIRE(write_file(dir.path("a.toml"), rules("one")));
   Watched watched(dir.path("*.toml"), 20 * kMillisecondNs);
-  REQUIRE(write_file_atomic(dir.path("a.toml"), "= ="));
+  REQUIRE(write_file(dir.path("a.toml"), "= ="));
   CHECK(eventually([&] { return watched.seen() == "error"; }));
   std::this_thread::sleep_for(std::chrono::milliseconds(100));
   CHECK(watched.changes == 1);
-  REQUIRE(write_file_atomic(dir.path("a.toml"), rules("one")));
+  REQUIRE(write_file(dir.path("a.toml"), rules("one")));
   CHECK(eventually([&] { return watched.seen() == "one"; }));
 }
 
@@ -83,7 +83,7 @@ TEST_CASE("a ConfigMap's swap of links is noticed") {
   TemporaryDirectory dir;
   for (const char* version : {"v1", "v2"}) {
     REQUIRE(::mkdir(dir.path(version).c_str(), 0755) == 0);
-    REQUIRE(write_file_atomic(dir.path(version) + std::string("/a.toml"), rules(version)));
+    REQUIRE(write_file(dir.path(version) + std::string("/a.toml"), rules(version)));
   }
   REQUIRE(::symlink("v1", dir.path("..data").c_str()) == 0);
   REQUIRE(::symlink("..data/a.toml", dir.path("a.toml").c_str()) == 0);
