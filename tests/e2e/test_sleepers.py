@@ -90,9 +90,11 @@ class SleeperCase(ShardCase):
             args=["--assignment.directory", self.directory, "--assignment.unowned", "drop", "--pod", "real"],
         ).start()
         self.addCleanup(self.stop_aggregator)
+        names = ("agg-0", "agg-1", "agg-2", "agg-3")
+        pods = self.pods(*names)  # before the sharder, which waits 2 s for further ones: all are to own something
         sleeper = self.sleepy_shard()
-        pods = self.pods("agg-0", "agg-1", "agg-2", "agg-3")
         self.wait_generation(0)
+        self.assertTrue(all(owned_by(self.assignment(), name) for name in names), "the first generation leaves pods out")
         self.aggregator.wait_listening()
         self.assertTrue(eventually(lambda: self.adopted() == self.generation(), 20, 0.1))
         self.assertTrue(eventually(lambda: sleeper.json()["sharder"]["listening_s"] <= 0, 20, 0.1))
@@ -116,7 +118,7 @@ class SleeperCase(ShardCase):
             shard.process.send_signal(signal.SIGCONT)
         served = lambda: not (self.requests / where).exists()
         state = lambda: Path(f"/proc/{shard.process.pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-        self.assertTrue(eventually(lambda: served() and state() == "T", 20, 0.005), f"never came {where}")
+        self.assertTrue(eventually(lambda: served() and state() == "T", 60, 0.005), f"never came {where}: {shard.log()}")
 
     def second_shard(self):
         """Another one, when it has listened."""
@@ -200,7 +202,7 @@ class BetweenPlanningAndLinkTest(SleeperCase):
             if move["cause"] == "drain":
                 seen = min(at for generation, at in reader.first_seen.items() if generation > before)
                 self.assertGreater(move["cutover"] - seen, CUTOVER_S - SLEEP_S + 2)
-        self.assertEqual(sleeper.counts()["held_up"], 1, sleeper.log())
+        self.assertGreaterEqual(sleeper.counts()["held_up"], 1, sleeper.log())
 
     def test_somebody_else_has_the_number_by_then(self):
         sleeper, pods, reader = self.start_with_readers()
