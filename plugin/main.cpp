@@ -89,8 +89,6 @@ int run(int argc, char** argv) {
   return exit_code;
 }
 
-}  // namespace
-
 // A descriptor that whoever started us has closed would be given to the next file that is opened. It gets one that can
 // neither be read nor written, as before.
 void fill_closed_descriptors() {
@@ -105,6 +103,8 @@ int checked_output(int code) {
   std::fprintf(stderr, "E! limpet: cannot write to stdout%s%s\n", errno ? ": " : "", errno ? std::strerror(errno) : "");
   return std::max(code, 1);
 }
+
+}  // namespace
 
 int main(int argc, char** argv) {
   fill_closed_descriptors();

@@ -75,11 +75,10 @@ void Engine::Impl::note_writer(Group& group) {
 void Engine::Impl::log_collision(const Group& group, std::string_view field) {
   if (group.epoch.state.collision_logged) return;
   group.epoch.state.collision_logged = true;
-  log.warning(
-      fmt::format("rule \"{}\": another rule writes the field \"{}\" of the series {} at the same time, and only that "
-                  "one's is kept; "
-                  "give one of them another measurement, field_name or tags",
-                  group.epoch.state.name, field, group.prefix()));
+  log.warning(fmt::format(
+      "rule \"{}\": another rule writes the field \"{}\" of the series {} at the same time, and only that one's is "
+      "kept; give one of them another measurement, field_name or tags",
+      group.epoch.state.name, field, group.prefix()));
 }
 
 void Engine::Impl::log_clash(const Group& group, std::string_view field) {

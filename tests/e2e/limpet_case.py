@@ -150,6 +150,18 @@ def imbalance(ledger):
     return wrong
 
 
+class DirectoryCase(unittest.TestCase):
+    """A test with a directory of its own."""
+
+    def setUp(self):
+        self.directory = Path(tempfile.mkdtemp(prefix="limpet-e2e-"))
+        self.addCleanup(shutil.rmtree, self.directory, True)
+
+    def file(self, name, text):
+        (self.directory / name).write_text(text)
+        return self.directory / name
+
+
 class LimpetCase(unittest.TestCase):
     maxDiff = 4000
 

@@ -2,13 +2,9 @@
 
 import json
 import os
-import shutil
 import subprocess
-import tempfile
-import unittest
-from pathlib import Path
 
-from settings import ROOT
+from limpet_case import DirectoryCase
 from settings import limpet as limpet_path
 
 COMMANDS = ("aggregate", "check", "drain", "explain", "inspect", "parse", "replay", "shard", "status", "test")
@@ -22,15 +18,7 @@ def limpet(*args, stdin=None):
 RULES = '[[rule]]\nname = "r"\nnamepass = ["m"]\nperiod = "10s"\n[rule.fields]\nv = ["count"]\n'
 
 
-class CommandLineTest(unittest.TestCase):
-    def setUp(self):
-        self.directory = Path(tempfile.mkdtemp(prefix="limpet-e2e-"))
-        self.addCleanup(shutil.rmtree, self.directory, True)
-
-    def file(self, name, text):
-        (self.directory / name).write_text(text)
-        return self.directory / name
-
+class CommandLineTest(DirectoryCase):
     def says(self, args, *texts, code=2):
         done = limpet(*args)
         self.assertEqual((done.returncode, done.stdout), (code, ""), done.stderr)

@@ -1,12 +1,10 @@
 """What the documents and the helps show, typed: rules are right, tests of rules pass, the rest is TOML."""
 
 import re
-import shutil
-import tempfile
 import tomllib
 import unittest
-from pathlib import Path
 
+from limpet_case import DirectoryCase
 from settings import ROOT
 from test_commands import limpet
 
@@ -16,15 +14,7 @@ def blocks(document):
     return re.findall(r"^```toml\n(.*?)^```", (ROOT / document).read_text(), re.M | re.S)
 
 
-class DocumentTest(unittest.TestCase):
-    def setUp(self):
-        self.directory = Path(tempfile.mkdtemp(prefix="limpet-documents-"))
-        self.addCleanup(shutil.rmtree, self.directory, True)
-
-    def file(self, name, text):
-        (self.directory / name).write_text(text)
-        return self.directory / name
-
+class DocumentTest(DirectoryCase):
     def test_all_of_it_is_toml(self):
         for document in ["README.md", *(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))]:
             for text in blocks(document):

@@ -1,30 +1,23 @@
 """Output that cannot be written, and descriptors that whoever started Limpet has closed: one error, counted, never a hang."""
 
 import json
-import shutil
 import signal
 import subprocess
-import tempfile
 import unittest
-from pathlib import Path
 
 import settings
-from limpet_case import count_rule, eventually, imbalance
+from limpet_case import DirectoryCase, count_rule, eventually, imbalance
 from settings import limpet as limpet_path
 
 LINES = b"m,g=a v=1 1763640000000000000\nother v=1 1763640000000000000\n"
 
 
-class OutputTest(unittest.TestCase):
+class OutputTest(DirectoryCase):
     def setUp(self):
-        self.directory = Path(tempfile.mkdtemp(prefix="limpet-output-"))
-        self.addCleanup(shutil.rmtree, self.directory, True)
-        self.file("rules.toml", count_rule().encode())
-        self.file("lines.lp", LINES)
-        self.file("test.toml", b'rules = ["rules.toml"]\n[[test]]\nname = "t"\ninput = ""\nexpect = ""\n')
-
-    def file(self, name, data):
-        (self.directory / name).write_bytes(data)
+        super().setUp()
+        self.file("rules.toml", count_rule())
+        self.file("lines.lp", LINES.decode())
+        self.file("test.toml", 'rules = ["rules.toml"]\n[[test]]\nname = "t"\ninput = ""\nexpect = ""\n')
 
     def run_shell(self, redirections, *arguments, stdin=LINES, timeout_s=30):
         command = ["sh", "-c", f'exec "$0" "$@" {redirections}', limpet_path(), *arguments]
