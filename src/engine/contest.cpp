@@ -105,16 +105,25 @@ int64_t Engine::Impl::window_stamped(const RuleEpoch& epoch, int64_t stamp_ns) c
   return epoch.windows.end_ns(window) == end && epoch.windows.in_force(window) ? window : WindowClock::kNever;
 }
 
-// After a reload: would a later definition of the same rule write the same series and time?
-bool Engine::Impl::superseded(const Group& group, int64_t stamp_ns) const {
+// After a reload: what later definitions of the same rule would write at that time, which is then theirs alone. A
+// histogram's lines are series of their own.
+LinesOfGroup Engine::Impl::superseded(const Group& group, int64_t stamp_ns) const {
+  LinesOfGroup lines;
   const auto& definitions = group.epoch.state.epochs;
   for (size_t i = definitions.size(); i-- > 0 && definitions[i].get() != &group.epoch;) {
     const RuleEpoch& later = *definitions[i];
-    int64_t window = window_stamped(later, stamp_ns);
+    int64_t window = later.preview() ? WindowClock::kNever : window_stamped(later, stamp_ns);
+    if (window == WindowClock::kNever) continue;
     auto it = later.by_prefix.find(std::string_view(group.prefix()));
-    if (window != WindowClock::kNever && it != later.by_prefix.end() && holds_samples(*it->second, window)) return true;
+    if (it == later.by_prefix.end() || !owns(*it->second, window)) continue;
+    std::set<std::string> fields;
+    add_result_fields(*it->second, window, fields);
+    for (const std::string& field : fields) {
+      size_t end = field.find('\0');
+      lines.insert(end == field.npos ? std::string() : field.substr(end + 1));
+    }
   }
-  return false;
+  return lines;
 }
 
 Contest Engine::Impl::contest_of(const Group& group, int64_t stamp_ns) {

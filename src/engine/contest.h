@@ -56,6 +56,9 @@ class Contests {
   boost::unordered_flat_map<uint64_t, std::unique_ptr<Series>> contested_;
 };
 
+// Lines that stand beside each other as results of one group: each by its `le`, the one without by "".
+using LinesOfGroup = std::set<std::string, std::less<>>;
+
 // The key of a result field within its series.
 std::string contest_key(std::string_view field, std::string_view le);
 

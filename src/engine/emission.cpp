@@ -197,7 +197,7 @@ void Engine::Impl::render(Group& group, const Freeze& freeze, int64_t window) {
   std::string_view tag =
       incomplete && rule.incomplete == IncompletePolicy::kTag ? std::string_view(options.incarnation) : "";
   int64_t stamp = rule.timestamp == WindowStamp::kEnd ? epoch.windows.end_ns(window) : epoch.windows.begin_ns(window);
-  if (superseded(group, stamp)) return;
+  LinesOfGroup not_ours = superseded(group, stamp);
   Contest contest = contest_of(group, stamp);
   std::string& out = epoch.preview() ? scratch_results : results;
   std::string tagged = tag.empty() ? std::string() : group.prefix_with({}, tag);
@@ -224,6 +224,7 @@ void Engine::Impl::render(Group& group, const Freeze& freeze, int64_t window) {
       const FunctionSpec& function = program.functions[f];
       if (function.kind == FunctionKind::kHistogram || function.kind == FunctionKind::kHistogramBounds) {
         for_each_bucket(function, program, field, [&](std::string_view le, uint64_t count) {
+          if (not_ours.contains(le)) return;
           if (clash(program.names[f], le) || contest.taken(program.names[f], le)) return void(counts.collisions++);
           std::string with_le = group.prefix_with(le, tag);
           LineWriter bucket(bucket_lines, with_le, stamp);
@@ -233,6 +234,7 @@ void Engine::Impl::render(Group& group, const Freeze& freeze, int64_t window) {
         });
         continue;
       }
+      if (not_ours.contains(std::string_view())) continue;
       std::optional<Value> value = result_of(function, program, field);
       if (!value) continue;
       if (!is_finite(*value))

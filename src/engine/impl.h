@@ -115,6 +115,7 @@ struct Engine::Impl {
   bool place_surely(RuleEpoch& epoch, int64_t time_ns, TakeLine& take);
   void place_with_care(RuleEpoch& epoch, int64_t time_ns, TakeLine& take);
   void remember_sure_range(RuleEpoch& epoch);
+  double lateness_s(int64_t pane_end_ns) const;
   bool is_correctable(const RuleEpoch& epoch, int64_t window) const;
   void mark_corrections(RuleEpoch& epoch, Group& group, const TakeLine& take);
   void enter(RuleEpoch& epoch, TakeLine& take);
@@ -162,7 +163,7 @@ struct Engine::Impl {
   void forget_writer(Group& group);
   void forget_writers(const RuleEpoch& epoch);
   int64_t window_stamped(const RuleEpoch& epoch, int64_t stamp_ns) const;
-  bool superseded(const Group& group, int64_t stamp_ns) const;
+  LinesOfGroup superseded(const Group& group, int64_t stamp_ns) const;
   Contest contest_of(const Group& group, int64_t stamp_ns);
 
   // reload.cpp

@@ -84,8 +84,10 @@ void Engine::Impl::place_partly(RuleEpoch& epoch, TakeLine& take) {
     return;
   }
   const WindowClock& w = epoch.windows;
-  int64_t last = std::min(take.pane_number + w.panes(), w.last_window()), newest = 0, mine = 0, open = 0;
-  for (int64_t k = std::max(take.pane_number + 1, w.first_window()); k <= last; k++) {
+  int64_t first = take.pane_number + 1, last = std::min(take.pane_number + w.panes(), w.last_window());
+  int64_t newest = 0, mine = 0, open = 0;
+  if (w.first_window() <= last) first = std::max(first, w.first_window());  // else they were a former definition's
+  for (int64_t k = first; k <= last; k++) {
     if (!owns(*take.group, k)) continue;
     mine++, newest = k;
     open += w.open(k, clock_ns);

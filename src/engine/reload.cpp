@@ -43,7 +43,9 @@ std::vector<PlannedChange> Engine::Impl::set_rules(std::shared_ptr<const RuleSet
       // What it takes now and did not before was not watched.
       if (!watch_alike(*former.rule, rule)) state.watching = false;
     }
+    bool continues = change == Change::kReplaced && !state.epochs.back()->preview();
     RuleEpoch& epoch = add_epoch(state, next, rule);
+    epoch.continues = continues;
     state.removed = false;
     if (reload && has_clock) epoch.windows.begin_after(clock_ns);
     generation.epochs.push_back(&epoch);

@@ -49,6 +49,7 @@ struct RuleEpoch {
   const Rule* rule;
   WindowClock windows;
   bool preview() const { return rule->mode == RuleMode::kPreview; }
+  bool continues = false;  // a former definition that emitted: windows before this one's first are that one's
 
   // Cached answer to "do all windows of a sample's pane stand open?": yes for times in [sure_from, sure_to) while the
   // clock is in [sure_since, sure_until).
@@ -67,12 +68,13 @@ struct RuleEpoch {
       folded;                               // identity of a group folded into the overflow group -> its newest pane
   std::map<int64_t, uint64_t> pane_groups;  // pane -> how many groups have it
 
-  int64_t pending_from = INT64_MIN;    // windows before it are closed: what comes late into their panes is not theirs
-  std::vector<Freeze> freezes;         // not yet rendered by every group
-  uint64_t freeze_number = 0;          // of the newest
-  size_t scan_at = 0;                  // the group that is looked at next, in a circle
-  size_t scan_left = 0;                // groups to look at until all are rendered and freed of old panes
-  int64_t keep_from_pane = INT64_MIN;  // panes before it are needed by no window any more
+  int64_t pending_from = INT64_MIN;     // windows before it are closed: what comes late into their panes is not theirs
+  std::vector<Freeze> freezes;          // not yet rendered by every group
+  uint64_t freeze_number = 0;           // of the newest
+  size_t scan_at = 0;                   // the group that is looked at next, in a circle
+  size_t scan_left = 0;                 // groups to look at until all are rendered and freed of old panes
+  int64_t keep_from_pane = INT64_MIN;   // panes before it are needed by no window any more
+  int64_t whole_from_pane = INT64_MIN;  // some before it were freed, whatever the clock or the rule says today
   int64_t next_correction_ns = WindowClock::kNever;  // when windows already emitted are emitted again
   int64_t correct_from = INT64_MAX;                  // the lowest of those windows
   int64_t next_free_ns = WindowClock::kNever;        // when the oldest pane is no longer needed

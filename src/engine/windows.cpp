@@ -90,6 +90,7 @@ void Engine::Impl::begin_scan(RuleEpoch& epoch) {
     epoch.keep_from_pane = std::min(epoch.keep_from_pane, window - w.panes());
   if (epoch.correct_from != INT64_MAX)
     epoch.keep_from_pane = std::min(epoch.keep_from_pane, epoch.correct_from - w.panes());
+  epoch.whole_from_pane = std::max(epoch.whole_from_pane, epoch.keep_from_pane);
   epoch.scan_left = epoch.groups.size();  // in a circle from where the last one stopped
   epoch.next_free_ns = WindowClock::kNever;
   // What this scan will not free: the oldest pane it leaves is looked at when its last window is forgotten.
@@ -122,7 +123,7 @@ bool Engine::Impl::place_surely(RuleEpoch& epoch, int64_t time_ns, TakeLine& tak
   }
   take.pane_number = epoch.hot_pane;
   take.status = TakeLine::Status::kOpen;
-  if (clock_ns >= epoch.hot_end_ns) take.lateness_s = static_cast<double>(clock_ns - epoch.hot_end_ns + 1) * 1e-9;
+  take.lateness_s = lateness_s(epoch.hot_end_ns);
   return true;
 }
 
@@ -145,9 +146,16 @@ void Engine::Impl::place_with_care(RuleEpoch& epoch, int64_t time_ns, TakeLine& 
   take.pane_number = w.pane_of(time_ns);
   int64_t last = std::min(take.pane_number + w.panes(), w.last_window());
   if (std::max(take.pane_number + 1, w.first_window()) > last) {
+    bool before = last < w.first_window();
+    bool former_is_done = epoch.continues && epoch.state.epochs.front().get() == &epoch;
+    if (before && former_is_done && clock_ns >= w.due_ns(last)) {
+      take.status = Status::kLate;
+      take.lateness_s = lateness_s(w.end_ns(take.pane_number + 1));
+      return;
+    }
     take.status = Status::kOutside;
     // Before its first window a rule learns where the counters stand.
-    if (last < w.first_window()) take.part = TakeLine::Part::kStart;
+    if (before) take.part = TakeLine::Part::kStart;
     return;
   }
   bool too_far =
@@ -157,18 +165,24 @@ void Engine::Impl::place_with_care(RuleEpoch& epoch, int64_t time_ns, TakeLine& 
     return void(take.status = Status::kFuture);
   if (w.begin_ns(take.pane_number) == INT64_MIN) return void(take.status = Status::kLate);
   WindowClock::Fate fate = w.fate(take.pane_number, clock_ns);
-  int64_t pane_end = w.end_ns(take.pane_number + 1);
-  if (clock_ns >= pane_end) take.lateness_s = static_cast<double>(clock_ns - pane_end + 1) * 1e-9;
+  take.lateness_s = lateness_s(w.end_ns(take.pane_number + 1));
   take.missed = fate.missed;
   take.status = fate.open > 0 ? Status::kOpen : Status::kLate;
   if (fate.missed == 0) return remember_sure_range(epoch);
   if (epoch.rule->late == LatePolicy::kCorrect && is_correctable(epoch, last)) take.status = Status::kOpen;
 }
 
+// How long after its pane ended a sample comes.
+double Engine::Impl::lateness_s(int64_t pane_end_ns) const {
+  return clock_ns < pane_end_ns ? 0 : (static_cast<double>(between_ns(pane_end_ns, clock_ns)) + 1) * 1e-9;
+}
+
 // Whether a closed window can be emitted again: its panes are kept, and this process holds them whole.
 bool Engine::Impl::is_correctable(const RuleEpoch& epoch, int64_t window) const {
-  bool whole = options.clock == ClockSource::kData || epoch.windows.begin_ns(window) >= options.started.ns;
-  return whole && clock_ns < epoch.windows.forgotten_ns(window);
+  const WindowClock& w = epoch.windows;
+  bool whole = (options.clock == ClockSource::kData || w.begin_ns(window) >= options.started.ns) &&
+               w.in_force(window) && window - w.panes() >= epoch.whole_from_pane;
+  return whole && clock_ns < w.forgotten_ns(window);
 }
 
 void Engine::Impl::remember_sure_range(RuleEpoch& epoch) {

@@ -76,6 +76,18 @@ TEST_CASE("a clock that jumps ahead and comes back closes only what was emitted,
   CHECK(e.results().empty());
 }
 
+TEST_CASE("a window whose panes a clock far ahead freed is not corrected") {
+  TestEngine e(rule("late = \"correct\"\nlate_limit = \"1m\"\n"), TestEngine::live(kT0 - 1000 * kS), kT0);
+  e.feed(at(1), kT0 + 1 * kS);
+  e.engine.advance({kT0 + 3600 * kS});
+  CHECK(e.results() == "m v_count=1i,v_sum=1 " + std::to_string(kT0 + 10 * kS) + "\n");
+  e.engine.advance({kT0 + 5 * kS});
+  e.feed(at(6) + at(12), kT0 + 12 * kS);
+  CHECK(e.engine.ledger().rules.at("r").dropped[static_cast<size_t>(Drop::kLate)] == 1);
+  e.engine.advance({kT0 + 22 * kS});
+  CHECK(e.results() == "m v_count=1i,v_sum=1 " + std::to_string(kT0 + 20 * kS) + "\n");
+}
+
 TEST_CASE("samples too far ahead of the clock are dropped and counted; replay has no such limit") {
   TestEngine live(rule("future_limit = \"1m\"\n"), TestEngine::live(kT0), kT0), replay(rule("future_limit = \"1m\"\n"));
   live.feed(at(60) + at(61), kT0), replay.feed(at(0) + at(6000));
