@@ -122,7 +122,7 @@ int64_t Engine::Impl::held_since_ns(const Group& group, int64_t window) const {
 }
 
 bool Engine::Impl::owns_line(const Series& of, int64_t time_ns) const {
-  return ownership->tenure_of(of.line_key).owns_line(time_ns);
+  return ownership->owns_line(of.line_key, time_ns, clock_ns);
 }
 
 // How many samples until the next one that is looked at: kHotKeyEvery on average, at random, since senders repeat

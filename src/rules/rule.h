@@ -2,6 +2,7 @@
 // between threads.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -63,6 +64,8 @@ struct Rule {
   uint64_t max_groups = 100'000;
 
   int64_t panes_per_window() const { return period_ns / every_ns; }
+  // From its begin to when it may be written for the last time.
+  int64_t window_life_ns() const { return period_ns + std::max(grace_ns, late_limit_ns); }
   bool has_histogram() const;  // one of its functions writes lines with the tag `le`
   // True if a pattern of [rule.fields] takes the field and fieldinclude/fieldexclude let it through.
   bool takes_field(std::string_view field) const;

@@ -136,6 +136,8 @@ void Aggregator::load_rules() {
 
 void Aggregator::put_in_force(std::shared_ptr<const RuleSet> rules, bool reload) {
   size_t count = rules->rules().size();
+  for (const Rule& rule : rules->rules()) longest_window_ns_ = std::max(longest_window_ns_, rule.window_life_ns());
+  if (follower_) follower_->keep_moves(longest_window_ns_);
   std::vector<PlannedChange> plan = pipeline_.set_rules(std::move(rules), wall_now());
   health_.rules_ok = rules_error_.empty();
   if (count == 0 && rules_error_.empty()) log_.warning("the rules files hold no rule: " + passes_through());

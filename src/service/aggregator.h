@@ -116,6 +116,7 @@ class Aggregator {
   std::unique_ptr<Network> network_;  // made with the object, started by run(); null: no listeners
   std::unique_ptr<RulesWatcher> watcher_;
   std::unique_ptr<AssignmentFollower> follower_;  // null: keys are not shared
+  int64_t longest_window_ns_ = 0;                 // of all rules there were: Rule::window_life_ns()
   AssignmentNews assignment_;
   MonoTime drain_since_{};  // when it heard that it shall drain
   WallTime adopted_{};      // when it came in force

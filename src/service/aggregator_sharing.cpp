@@ -38,6 +38,7 @@ void Aggregator::follow_assignment() {
                                   .started = started_,
                                   .held_ns = kHoldNs},
       [this] { inbox_.wake().ring(); }, log_);
+  follower_->keep_moves(longest_window_ns_);
 }
 
 // What is this pod's is looked up before lines are applied or results are written.

@@ -38,6 +38,7 @@ struct AssignmentFollower::Impl {
   std::set<std::string> faults;                      // what the last look found wrong
   std::string read_error, lock_error, report_error;  // the last of each
   std::atomic<bool> stopping{false}, hold_ended{false};
+  std::atomic<int64_t> moves_kept_ns{0};
   Wake wake;
   std::thread thread;
 
@@ -121,6 +122,7 @@ struct AssignmentFollower::Impl {
     const Assignment& assignment = *read.assignment;
     // Lines that wait since the start are aggregated as if it had been known then.
     bool first = !adopted && !hold_ended && monotonic_now().ns - began.ns < options.held_ns;
+    tracker->keep_moves(moves_kept_ns);
     next.ownership = tracker->adopt(read.assignment, first ? options.started : wall_now());
     int32_t me = assignment.find_pod(options.pod);
     if (me != kNoPod) {
@@ -221,6 +223,8 @@ void AssignmentFollower::write(PodReport report) {
   impl_->report = std::move(report);
   impl_->wake.ring();
 }
+
+void AssignmentFollower::keep_moves(int64_t at_least_ns) { impl_->moves_kept_ns = at_least_ns; }
 
 void AssignmentFollower::end_hold() { impl_->hold_ended = true; }
 

@@ -49,6 +49,8 @@ class AssignmentFollower {
   std::optional<AssignmentNews> take();
   // Written soon; of several only the newest.
   void write(PodReport report);
+  // Windows may be unfinished for so long after they began.
+  void keep_moves(int64_t at_least_ns);
   // Lines are not kept any longer.
   void end_hold();
   // Looks at once and waits until it could, at most so long; false: it could not. For a process that may have slept.

@@ -2,14 +2,14 @@
 
 #include <algorithm>
 #include <iterator>
+#include <ranges>
+#include <span>
+#include <unordered_map>
 
 #include "base/hash.h"
 
 namespace limpet {
 namespace {
-
-// Windows are at most so long; moves before that are no matter any more.
-constexpr int64_t kMovesKeptNs = 24 * kHourNs;
 
 // Cutover 0: nobody had it before.
 int64_t cutover_ns(int64_t cutover_s) { return cutover_s == 0 ? Interval::kBegin : nanoseconds_of(cutover_s); }
@@ -21,24 +21,31 @@ uint64_t identity(const Move& move) {
   return hash64(std::string_view(reinterpret_cast<const char*>(numbers), sizeof numbers), hash64(move.to));
 }
 
-// Where a slice begins, or a move begins or ends; sorted, each once.
-std::vector<uint64_t> borders_of(const std::vector<uint64_t>& low, const std::vector<Move>& moves) {
-  std::vector<uint64_t> of_moves, all;
+// Where a slice begins, a move begins or ends, or what was known before changes; sorted, each once.
+std::vector<uint64_t> borders_of(const std::vector<uint64_t>& low, const std::vector<Move>& moves,
+                                 std::vector<uint64_t> others) {
   for (const Move& move : moves) {
-    of_moves.push_back(move.low);
-    if (move.high != 0) of_moves.push_back(move.high);
+    others.push_back(move.low);
+    if (move.high != 0) others.push_back(move.high);
   }
-  std::sort(of_moves.begin(), of_moves.end());
-  of_moves.erase(std::unique(of_moves.begin(), of_moves.end()), of_moves.end());
-  all.reserve(low.size() + of_moves.size());
-  std::set_union(low.begin(), low.end(), of_moves.begin(), of_moves.end(), std::back_inserter(all));
+  std::sort(others.begin(), others.end());
+  others.erase(std::unique(others.begin(), others.end()), others.end());
+  std::vector<uint64_t> all;
+  all.reserve(low.size() + others.size());
+  std::set_union(low.begin(), low.end(), others.begin(), others.end(), std::back_inserter(all));
   return all;
 }
 
-bool is_old(int64_t cutover_s, WallTime now) { return now.ns - nanoseconds_of(cutover_s) > kMovesKeptNs; }
-
 // It does not say between whom; "nobody" gives only in a first generation, and never takes.
 bool is_nameless(const Move& move) { return move.from.empty() && move.to.empty(); }
+
+// It has nothing left to finish, and may stop at any moment; or it did.
+bool has_gone(const Assignment& assignment, std::string_view pod) {
+  int32_t i = assignment.find_pod(pod);
+  if (i == kNoPod) return true;
+  PodState state = assignment.pods[static_cast<size_t>(i)].state;
+  return state == PodState::kDrained || state == PodState::kDead;
+}
 
 // Whether [low, high) of the move holds the key.
 bool covers(const Move& move, uint64_t key) { return key >= move.low && (move.high == 0 || key < move.high); }
@@ -67,9 +74,77 @@ const Interval* Tenure::interval_of(int64_t begin_ns, int64_t end_ns) const {
   return nullptr;
 }
 
-bool Tenure::owns_line(int64_t time_ns) const {
-  return std::any_of(intervals_.begin(), intervals_.end(), [&](const Interval& i) { return i.owns_line(time_ns); });
+bool Tenure::owns_line(int64_t time_ns, int64_t now_ns, bool with_former) const {
+  return std::any_of(intervals_.begin(), intervals_.end(), [&](const Interval& i) {
+    return (with_former || i.to_ns == Interval::kEnd) && i.owns_line(time_ns, now_ns);
+  });
 }
+
+bool OwnershipTracker::is_old(int64_t cutover_s, WallTime now) const {
+  return now.ns - nanoseconds_of(cutover_s) > moves_kept_ns_;
+}
+
+// Where ranges of different times meet within what may be one slice by now. What this pod has had for so long that no
+// window remembers it otherwise is alike.
+std::vector<uint64_t> OwnershipTracker::known_borders(WallTime now) const {
+  std::vector<uint64_t> borders;
+  if (!last_) return borders;
+  auto is_settled = [&](const Tenure& t) {
+    if (t.intervals().size() != 1 || !t.current()) return false;
+    const Interval& i = t.intervals()[0];
+    return between_ns(std::max(i.from_ns, i.since_ns), now.ns) > moves_kept_ns_;
+  };
+  for (size_t i = 1; i < last_->low_.size(); i++) {
+    if (last_->tenure_[i - 1] == last_->tenure_[i]) continue;
+    const Tenure &before = last_->tenures_[last_->tenure_[i - 1]], &behind = last_->tenures_[last_->tenure_[i]];
+    if (!(is_settled(before) && is_settled(behind))) borders.push_back(last_->low_[i]);
+  }
+  return borders;
+}
+
+// Who had what before pods that are gone.
+class OwnershipTracker::FormerOwners {
+ public:
+  explicit FormerOwners(const Assignment& assignment) : assignment_(assignment) {}
+
+  // From when on lines are of the pod to which the last of the moves gives the key: its former owner is gone, perhaps
+  // that one's too, and so on. `moves`: remembered of the key, in order of time.
+  int64_t lines_from_ns(std::span<const Move* const> moves, uint64_t key) {
+    const Move* move = moves.back();
+    size_t before = assignment_.moved.size();
+    while (move->cutover_s != 0 && is_gone(*move)) {
+      const Move* earlier = earlier_move(*move, key, before);
+      while (!earlier && moves.size() > 1) {
+        moves = moves.first(moves.size() - 1);
+        if (moves.back()->to == move->from) earlier = moves.back();
+      }
+      if (!earlier) return Interval::kBegin;  // longer ago than anybody has lines of then
+      move = earlier;
+    }
+    return cutover_ns(*move);
+  }
+
+ private:
+  bool is_gone(const Move& move) const {
+    if (move.from.empty()) return false;
+    if (move.cause == MoveCause::kDeath) return true;
+    return has_gone(assignment_, move.from);
+  }
+  // How the key came to who gave it, as the file says, before the entry `before`, which becomes its own; or null.
+  const Move* earlier_move(const Move& move, uint64_t key, size_t& before) {
+    const auto& moved = assignment_.moved;
+    if (to_.empty())
+      for (size_t i = 0; i < moved.size(); i++) to_[moved[i].to].push_back(i);
+    auto found = to_.find(move.from);
+    if (found == to_.end()) return nullptr;
+    for (size_t i : std::views::reverse(found->second))
+      if (i < before && moved[i].cutover_s <= move.cutover_s && covers(moved[i], key)) return before = i, &moved[i];
+    return nullptr;
+  }
+
+  const Assignment& assignment_;
+  std::unordered_map<std::string_view, std::vector<size_t>> to_;  // entries of `moved` by who got
+};
 
 // Those of its own that are news, and how the slices came to those whose heir it was; in the order of the file, which
 // is that of planning: clocks step, so that times may be equal or fall.
@@ -165,14 +240,33 @@ int64_t OwnershipTracker::since_of(uint64_t low, int64_t from_ns, bool after_dea
   return now.ns;
 }
 
-// `moves`: of the range, to or from this pod, in order of time.
-Tenure OwnershipTracker::tenure_of(const std::vector<const Move*>& moves, bool owned_now, int64_t cutover, uint64_t low,
+// The interval that this process knew to end then, or to go on; null: none.
+const Interval* OwnershipTracker::known_until(uint64_t low, int64_t to_ns) const {
+  const Interval* current = nullptr;
+  if (!last_) return nullptr;
+  for (const Interval& known : last_->tenure_of(low).intervals()) {
+    if (known.to_ns == to_ns) return &known;
+    if (known.to_ns == Interval::kEnd && known.from_ns < to_ns) current = &known;
+  }
+  return current;
+}
+
+// `moves`: of the range, to or from this pod, in order of time. What came longer ago than they tell goes on as it was
+// known: slices that are joined have one cutover, which is that of one of them.
+Tenure OwnershipTracker::tenure_of(const std::vector<const Move*>& moves, const Range& range, FormerOwners& former,
                                    WallTime now) const {
   std::vector<Interval> intervals;
   bool open = false;
-  auto begin = [&](int64_t from_ns, bool after_death, int64_t inherited_ns) {
-    intervals.push_back({from_ns, Interval::kEnd, since_of(low, from_ns, after_death, now), after_death, inherited_ns});
+  auto begin = [&](int64_t from_ns, int64_t lines_from_ns, bool after_death, int64_t inherited_ns) {
+    intervals.push_back({from_ns, Interval::kEnd, since_of(range.low, from_ns, after_death, now), after_death,
+                         inherited_ns, lines_from_ns});
     open = true;
+  };
+  auto go_on = [&](const Interval* known) {
+    if (!known) return false;
+    intervals.push_back(*known);
+    intervals.back().to_ns = Interval::kEnd;
+    return open = true;
   };
   // Since when the dead pod of a move had it, with what it had inherited itself.
   auto inherited = [&](size_t i) {
@@ -193,19 +287,24 @@ Tenure OwnershipTracker::tenure_of(const std::vector<const Move*>& moves, bool o
   for (size_t i = 0; i < moves.size(); i++) {
     const Move* move = moves[i];
     if (move->from == pod_) {
-      // How it came is longer ago than the file remembers.
-      if (!open) begin(Interval::kBegin, false, Interval::kBegin);
+      if (!open && !go_on(known_until(range.low, cutover_ns(*move))))
+        begin(Interval::kBegin, Interval::kBegin, false, Interval::kBegin);
       end(*move);
     }
     if (move->to != pod_ || open) continue;
     bool death = move->cause == MoveCause::kDeath && !move->from.empty();
-    begin(cutover_ns(*move), death, death ? inherited(i) : Interval::kBegin);
+    begin(cutover_ns(*move), former.lines_from_ns(std::span(moves).first(i + 1), range.low), death,
+          death ? inherited(i) : Interval::kBegin);
   }
-  if (owned_now && !open) begin(cutover, false, Interval::kBegin);
-  if (!owned_now && open) {
+  if (range.owned && !open) {
+    bool known = last_ && range.since <= last_->generation();
+    if (!known || !go_on(known_until(range.low, Interval::kEnd)))
+      begin(range.cutover_ns, range.cutover_ns, false, Interval::kBegin);
+  }
+  if (!range.owned && open) {
     // It went, in a generation whose moves were not seen.
-    intervals.back().to_ns = cutover;
-    if (cutover <= intervals.back().from_ns) intervals.pop_back();
+    intervals.back().to_ns = range.cutover_ns;
+    if (range.cutover_ns <= intervals.back().from_ns) intervals.pop_back();
   }
   return Tenure(std::move(intervals));
 }
@@ -217,16 +316,18 @@ std::shared_ptr<const Ownership> OwnershipTracker::adopt(std::shared_ptr<const A
   const Slices& slices = assignment.slices;
   int32_t me = assignment.find_pod(pod_);
   next->generation_ = assignment.generation;
+  next->gone_ = has_gone(assignment, pod_);
   next->slice_low_ = slices.low;
   next->concerns_.assign(slices.size(), false);
 
-  std::vector<uint64_t> borders = borders_of(slices.low, moves_);
+  std::vector<uint64_t> borders = borders_of(slices.low, moves_, known_borders(now));
   std::vector<const Move*> starting;
   for (const Move& move : moves_) starting.push_back(&move);
   std::sort(starting.begin(), starting.end(), [](const Move* a, const Move* b) { return a->low < b->low; });
   auto next_start = starting.begin();
   std::vector<const Move*> active;
   next->tenures_.emplace_back();  // 0: nothing
+  FormerOwners former(assignment);
   size_t slice = 0;
   for (uint64_t low : borders) {
     if (slice + 1 < slices.size() && low >= slices.low[slice + 1]) slice++;
@@ -237,7 +338,8 @@ std::shared_ptr<const Ownership> OwnershipTracker::adopt(std::shared_ptr<const A
     bool owned_now = me != kNoPod && slices.owner[slice] == static_cast<uint32_t>(me);
     uint32_t tenure = 0;
     if (owned_now || !active.empty()) {
-      Tenure found = tenure_of(active, owned_now, cutover_ns(slices.cutover_s[slice]), low, now);
+      Range range{low, owned_now, cutover_ns(slices.cutover_s[slice]), slices.since[slice]};
+      Tenure found = tenure_of(active, range, former, now);
       if (!found.empty()) {
         if (found.intervals().back().to_ns != Interval::kEnd)
           next->last_given_up_ns_ = std::max(next->last_given_up_ns_, found.intervals().back().to_ns);

@@ -7,6 +7,7 @@
 // between whom something moved, or does not mention a move, it concludes that from the one before.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <map>
@@ -34,13 +35,22 @@ struct Interval {
   // should it live, it may emit them before it hears of its death.
   bool after_death = false;
   int64_t inherited_ns = kBegin;
+  // Lines to be written back go by their own time, and the older ones are the former owner's. Where that one is gone
+  // they are this pod's: those from this time on.
+  int64_t lines_from_ns = kBegin;
 
   // REQUIRES: begin_ns < end_ns.
   bool owns_window(int64_t begin_ns, int64_t end_ns) const {
     return begin_ns < to_ns && (after_death ? end_ns > from_ns && begin_ns >= inherited_ns : begin_ns >= from_ns);
   }
-  // A line of that time is this pod's to write back.
-  bool owns_line(int64_t time_ns) const { return time_ns < to_ns && time_ns >= (after_death ? inherited_ns : from_ns); }
+  // How long after a cutover the former owner still has the lines from before it: as long as the file names the move,
+  // and so no longer than a restarted pod knows of it. Then all are the new owner's.
+  static constexpr int64_t kFormerLinesNs = kHourNs;
+  // A line of that time is this pod's to write back. `now_ns`: by the wall clock.
+  bool owns_line(int64_t time_ns, int64_t now_ns) const {
+    bool begun = time_ns >= lines_from_ns || between_ns(lines_from_ns, now_ns) >= kFormerLinesNs;
+    return begun && (to_ns == kEnd || (time_ns < to_ns && between_ns(to_ns, now_ns) < kFormerLinesNs));
+  }
   bool operator==(const Interval&) const = default;
 };
 
@@ -54,7 +64,7 @@ class Tenure {
   // Owns it now, as far as is known.
   bool current() const { return !empty() && intervals_.back().to_ns == Interval::kEnd; }
   bool owns_window(int64_t begin_ns, int64_t end_ns) const { return interval_of(begin_ns, end_ns) != nullptr; }
-  bool owns_line(int64_t time_ns) const;
+  bool owns_line(int64_t time_ns, int64_t now_ns, bool with_former = true) const;
   // The interval to which a window belongs, or null.
   const Interval* interval_of(int64_t begin_ns, int64_t end_ns) const;
   const std::vector<Interval>& intervals() const { return intervals_; }
@@ -73,6 +83,10 @@ class Ownership {
   uint64_t generation() const { return generation_; }
   // O(1) for evenly spread slices. The reference lives as long as the Ownership.
   const Tenure& tenure_of(uint64_t key) const { return low_.empty() ? nothing_ : tenures_[tenure_[index_.find(key)]]; }
+  // A line of that time with that key is this pod's to write back. `now_ns`: by the wall clock.
+  bool owns_line(uint64_t key, int64_t time_ns, int64_t now_ns) const {
+    return tenure_of(key).owns_line(time_ns, now_ns, !gone_);
+  }
   // The slice of the assignment that holds the key, counted from 0. REQUIRES: slices() > 0.
   uint32_t slice_of(uint64_t key) const { return slice_[index_.find(key)]; }
   size_t slices() const { return slice_low_.size(); }
@@ -96,12 +110,18 @@ class Ownership {
   std::vector<uint64_t> slice_low_;
   std::vector<bool> concerns_;
   size_t owned_ = 0;
+  bool gone_ = true;  // so the others think: what was this pod's is theirs
   int64_t last_given_up_ns_ = Interval::kBegin;
 };
 
 class OwnershipTracker {
  public:
-  explicit OwnershipTracker(std::string pod) : pod_(std::move(pod)) {}
+  // `moves_kept_ns`: how long after a cutover windows that began before it may still be unfinished.
+  explicit OwnershipTracker(std::string pod, int64_t moves_kept_ns = 24 * kHourNs)
+      : pod_(std::move(pod)), moves_kept_ns_(moves_kept_ns) {}
+
+  // There are longer windows from now on. Never less than before.
+  void keep_moves(int64_t at_least_ns) { moves_kept_ns_ = std::max(moves_kept_ns_, at_least_ns); }
 
   // `now`: since when this process aggregates what it just got. O((slices + moves) log).
   // REQUIRES: check_structure(*assignment) is empty; the generation is above that of the last call.
@@ -115,12 +135,23 @@ class OwnershipTracker {
   void conclude_moves(const Assignment& assignment, std::vector<Move> news, WallTime now);
   MoveCause cause_of_change(const Assignment& assignment, uint64_t key) const;
   void sort_moves();
-  Tenure tenure_of(const std::vector<const Move*>& moves, bool owned_now, int64_t cutover_ns, uint64_t low,
-                   WallTime now) const;
+  std::vector<uint64_t> known_borders(WallTime now) const;
+  bool is_old(int64_t cutover_s, WallTime now) const;
+  // As the file has it.
+  struct Range {
+    uint64_t low;
+    bool owned;          // by this pod
+    int64_t cutover_ns;  // by which it came to its owner,
+    uint64_t since;      // and in which generation
+  };
+  class FormerOwners;
+  Tenure tenure_of(const std::vector<const Move*>& moves, const Range& range, FormerOwners& former, WallTime now) const;
+  const Interval* known_until(uint64_t low, int64_t to_ns) const;
   int64_t since_of(uint64_t low, int64_t from_ns, bool after_death, WallTime now) const;
 
   const std::string pod_;
-  // To or from this pod, and how its dead pods came to what they left it; by cutover, then as planned; those of a day.
+  int64_t moves_kept_ns_;
+  // To or from this pod, and how its dead pods came to what they left it; by cutover, then as planned.
   std::vector<Move> moves_;
   std::unordered_set<uint64_t> known_;  // hashes of moves_
   std::shared_ptr<const Ownership> last_;

@@ -29,13 +29,13 @@ constexpr uint64_t kFailuresShown = 20;
 struct Totals {
   std::mutex mutex;
   std::array<uint64_t, kFaults> faults{};
-  uint64_t runs = 0, failed = 0, generations = 0, windows = 0, excused = 0, moves = 0;
+  uint64_t runs = 0, failed = 0, generations = 0, windows = 0, excused = 0, moves = 0, lines = 0;
   double seconds = 0;
 
   void add(const Job& job, size_t events, const Outcome& outcome) {
     std::lock_guard guard(mutex);
     runs++, generations += outcome.generations, windows += outcome.windows, excused += outcome.excused,
-        moves += outcome.moves;
+        lines += outcome.lines, moves += outcome.moves;
     seconds += outcome.seconds;
     for (size_t i = 0; i < kFaults; i++) faults[i] += outcome.faults[i];
     if (outcome.violations.empty()) return;
@@ -104,8 +104,9 @@ int main(int argc, char** argv) {
     fmt::print("fault {:<16} {:>9}\n", to_string(static_cast<Fault>(i)), totals.faults[i]);
   fmt::print(
       "{} seeds, {:.0f} hours of virtual time, {} generations, {} windows of which {} were excused by a death or a "
-      "lost directory, {} changes of owner\n",
-      totals.runs, totals.seconds / 3600, totals.generations, totals.windows, totals.excused, totals.moves);
+      "lost directory, {} changes of owner, {} lines\n",
+      totals.runs, totals.seconds / 3600, totals.generations, totals.windows, totals.excused, totals.moves,
+      totals.lines);
   fmt::print("{} passed, {} failed\n", totals.runs - totals.failed, totals.failed);
   return totals.failed > 0;
 }

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <ranges>
+#include <set>
 #include <utility>
 
 #include "planted.h"
@@ -86,6 +88,7 @@ class World {
   void note_deaths(const Assignment& next);
   void check_windows();
   void check_heirs();
+  void check_lines();
   std::string story(size_t key, int64_t begin_s) const;
   bool excused(size_t key, int64_t begin_s) const;
 
@@ -439,6 +442,7 @@ void World::tick() {
   inject();
   for (Pod& pod : pods_) tick_pod(pod);
   for (SharderNode& node : sharders_) tick_sharder(node);
+  if (now_ % (10 * kSecondNs) == 0) check_lines();
   std::erase_if(pods_, [](const Pod& pod) { return !pod.up && pod.up_at_ns == 0; });
 }
 
@@ -484,6 +488,45 @@ void World::check_windows() {
         fail(fmt::format("window {} of key {:016x}: emitted {} times, {} times in part ({}), and nobody died",
                          begin - kBeginS, keys_[k], emitted.whole, emitted.incomplete, emitted.by) +
              story(k, begin));
+    }
+  }
+}
+
+// Where everybody is there and knows the same, a line of whatever age is written back by one pod.
+void World::check_lines() {
+  AssignmentPtr newest = directory_.newest();
+  if (!newest) return;
+  auto knows = [&](const Pod& pod) { return pod.awake(now_) && pod.ownership->generation() == newest->generation; };
+  for (const Pod& pod : pods_)
+    if (pod.up && !knows(pod)) return;
+  std::set<uint32_t> owners(newest->slices.owner.begin(), newest->slices.owner.end());
+  for (uint32_t i = 0; i < newest->pods.size(); i++) {
+    const AssignedPod& entry = newest->pods[i];
+    bool there = std::any_of(pods_.begin(), pods_.end(), [&](const Pod& p) { return p.name == entry.name && p.up; });
+    // Under the brake the dead keep their slices.
+    bool may_go = entry.state == PodState::kDead || entry.state == PodState::kDrained;
+    if (!there && (!may_go || owners.contains(i))) return;
+  }
+  for (size_t k = 0; k < keys_.size(); k++) {
+    for (int64_t age_s : {0, 5, 60, 600, 7200}) {
+      int64_t time_ns = wall().ns - age_s * kSecondNs;
+      std::string by;
+      size_t writers = 0;
+      for (const Pod& pod : pods_) {
+        if (!pod.up) continue;
+        const Tenure& tenure = pod.ownership->tenure_of(keys_[k]);
+        bool owns = pod.ownership->owns_line(keys_[k], time_ns, wall().ns);
+        if (options_.bug == Bug::kOldLinesAreLost)
+          owns = std::ranges::any_of(tenure.intervals(), [&](const Interval& i) {
+            return time_ns >= (i.after_death ? i.inherited_ns : i.from_ns) && time_ns < i.to_ns;
+          });
+        if (owns) writers++, by += " " + pod.name;
+      }
+      out_.lines++;
+      if (writers != 1)
+        return fail(fmt::format("a line of {} s ago with the key {:016x} is written back by {} pods:{}", age_s,
+                                keys_[k], writers, by) +
+                    story(k, wall_s() - age_s));
     }
   }
 }
@@ -555,7 +598,8 @@ std::string_view to_string(Bug bug) {
                                          "reader-goes-back",
                                          "wakes-and-emits",
                                          "heir-keeps-quiet",
-                                         "former-owner-stops"};
+                                         "former-owner-stops",
+                                         "old-lines-are-lost"};
   static_assert(std::size(kNames) == kBugs);
   return kNames[static_cast<size_t>(bug)];
 }

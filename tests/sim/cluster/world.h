@@ -65,6 +65,7 @@ enum class Bug : uint8_t {
   kWakesAndEmits,      // a pod that slept emits before it reads
   kHeirKeepsQuiet,     // the heir of a dead pod does not emit the windows in progress
   kFormerOwnerStops,   // the old owner drops a slice at once, instead of finishing
+  kOldLinesAreLost,    // lines from before a cutover are the former owner's, though it is gone
   kCount
 };
 inline constexpr size_t kBugs = static_cast<size_t>(Bug::kCount);
@@ -81,7 +82,7 @@ struct Options {
 struct Outcome {
   std::vector<std::string> violations;  // the first few, each with its virtual time
   std::array<uint64_t, kFaults> faults{};
-  uint64_t generations = 0, windows = 0, excused = 0, moves = 0;
+  uint64_t generations = 0, windows = 0, excused = 0, moves = 0, lines = 0;
   double seconds = 0;  // of virtual time
 };
 

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <random>
+
 using namespace limpet;
 
 namespace {
@@ -49,7 +51,7 @@ TEST_CASE("who is not named, or has read nothing, owns nothing") {
 TEST_CASE("what nobody had before is owned from ever") {
   auto owned = OwnershipTracker("a").adopt(halves(1, "a", "b"), at(100));
   CHECK(window(owned->tenure_of(5), 0, 10));
-  CHECK(owned->tenure_of(5).owns_line(-1));
+  CHECK(owned->tenure_of(5).owns_line(-1, at(100).ns));
   CHECK(owned->tenure_of(kHalf).empty());
   CHECK(owned->slice_of(kHalf) == 1);
   CHECK(owned->owned() == 1);
@@ -66,8 +68,8 @@ TEST_CASE("a window belongs to the owner at its start") {
     CHECK(window(of_a->tenure_of(5), begin, begin + 20) == (begin < 210));
     CHECK(window(of_b->tenure_of(5), begin, begin + 20) == (begin >= 210));
   }
-  CHECK(of_a->tenure_of(5).owns_line(at(209).ns));
-  CHECK_FALSE(of_a->tenure_of(5).owns_line(at(210).ns));
+  CHECK(of_a->tenure_of(5).owns_line(at(209).ns, at(211).ns));
+  CHECK_FALSE(of_a->tenure_of(5).owns_line(at(210).ns, at(211).ns));
   CHECK(of_a->owned() == 0);
   CHECK(of_a->concerns(0));
   CHECK(of_a->last_given_up_ns() == at(210).ns);
@@ -117,7 +119,7 @@ TEST_CASE("a death: the heir has the windows in progress, the dead one nothing")
   CHECK(dead.empty());
   CHECK(window(heir, 295, 305));
   CHECK_FALSE(window(heir, 290, 300));
-  CHECK(heir.owns_line(at(250).ns));
+  CHECK(heir.owns_line(at(250).ns, at(301).ns));
   CHECK(heir.intervals()[0].since_ns == at(301).ns);
 }
 
@@ -174,7 +176,7 @@ TEST_CASE("times beyond what nanoseconds can say come never") {
   for (int64_t cutover_s : {int64_t{9'223'372'037}, int64_t{253'402'300'799}}) {
     auto owned = OwnershipTracker("a").adopt(halves(1, "a", "b", cutover_s), at(100));
     CHECK(owned->tenure_of(5).current());
-    CHECK_FALSE(owned->tenure_of(5).owns_line(at(9'000'000'000).ns));
+    CHECK_FALSE(owned->tenure_of(5).owns_line(at(9'000'000'000).ns, at(100).ns));
   }
 }
 
@@ -188,7 +190,7 @@ TEST_CASE("an heir has no windows that the dead one never had") {
   CHECK_FALSE(window(heir, 205, 265));
   CHECK(window(heir, 210, 270));
   CHECK_FALSE(window(heir, 210, 225));
-  CHECK_FALSE(heir.owns_line(at(209).ns));
+  CHECK_FALSE(heir.owns_line(at(209).ns, at(226).ns));
   // Of a chain of deaths it has what the first of them had.
   Assignment chain = halves(9, "c", "b", 230);
   chain.moved = {move(0, kHalf, 210, "a", "b"), move(0, kHalf, 225, "b", "d", MoveCause::kDeath),
@@ -253,4 +255,157 @@ TEST_CASE("slices that are split or merged keep their time") {
     CHECK(window(owned->tenure_of(key), 209, 500));
   }
   CHECK(owned->tenure_of(0).intervals()[0].since_ns == at(100).ns);
+}
+
+TEST_CASE("lines from before a cutover are the former owner's for an hour, or until it is gone") {
+  auto owns = [](const std::shared_ptr<const Ownership>& o, int64_t line_s, int64_t now_s) {
+    return o->tenure_of(5).owns_line(at(line_s).ns, at(now_s).ns);
+  };
+  OwnershipTracker a("a"), b("b"), c("c");
+  for (OwnershipTracker* pod : {&a, &b, &c}) pod->adopt(halves(1, "a", "a"), at(100));
+  Assignment next = halves(2, "b", "a", 10'010);
+  next.moved = {move(0, kHalf, 10'010, "a", "b")};
+  auto of_a = a.adopt(next, at(10'001)), of_b = b.adopt(next, at(10'001));
+  for (int64_t line_s : {0, 5'000, 10'009, 10'010, 13'000})
+    for (int64_t now_s : {10'011, 13'609, 13'610, 20'000}) {
+      CHECK(owns(of_a, line_s, now_s) == (line_s < 10'010 && now_s < 13'610));
+      CHECK(owns(of_b, line_s, now_s) == !owns(of_a, line_s, now_s));
+    }
+  // A process that knows only a file without the move.
+  next.moved.clear(), next.generation = 3;
+  CHECK(owns(OwnershipTracker("b").adopt(next, at(20'000)), 9'000, 20'000));
+  SUBCASE("it stopped") {
+    next.moved = {move(0, kHalf, 10'010, "a", "b")};
+    next.pods[0].state = PodState::kDrained;
+    CHECK(owns(b.adopt(next, at(10'020)), 9'000, 10'021));
+    of_a = a.adopt(next, at(10'020));
+    CHECK_FALSE(of_a->owns_line(5, at(9'000).ns, at(10'021).ns));
+    next.pods[0].state = PodState::kReady, next.generation = 4;
+    CHECK_FALSE(owns(b.adopt(next, at(10'030)), 9'000, 10'031));
+  }
+  SUBCASE("it stopped, and had what was another's") {
+    Assignment chain = halves(3, "c", "a", 10'100);
+    chain.moved = {move(0, kHalf, 10'010, "a", "b"), move(0, kHalf, 10'100, "b", "c")};
+    chain.pods[1].state = PodState::kDead;
+    auto of_c = c.adopt(chain, at(10'091));
+    of_a = a.adopt(chain, at(10'091));
+    for (int64_t line_s : {9'000, 10'009, 10'010, 10'099, 10'100})
+      CHECK(owns(of_c, line_s, 10'101) == !owns(of_a, line_s, 10'101));
+    CHECK(owns(of_c, 10'010, 10'101));
+    chain.pods[0].state = PodState::kDead, chain.generation = 4;
+    CHECK(owns(c.adopt(chain, at(10'110)), 9'000, 10'111));
+  }
+}
+
+TEST_CASE("windows that are longer than a day are finished by the former owner") {
+  OwnershipTracker a("a");
+  a.keep_moves(72 * kHourNs);
+  a.adopt(halves(1, "a", "b"), at(100));
+  Assignment next = halves(2, "b", "b", 210);
+  next.moved = {move(0, kHalf, 210, "a", "b")};
+  a.adopt(next, at(200));
+  next.moved.clear(), next.generation = 3;
+  CHECK(window(a.adopt(next, at(30 * 3600))->tenure_of(5), 200, 200 + 48 * 3600));
+  next.generation = 4;
+  CHECK(a.adopt(next, at(80 * 3600))->tenure_of(5).empty());
+}
+
+TEST_CASE("a day after a death its heir has what it had") {
+  OwnershipTracker b("b");
+  b.adopt(halves(1, "a", "b"), at(100));
+  Assignment next = halves(2, "b", "b", 300);
+  next.moved = {move(0, kHalf, 300, "a", "b", MoveCause::kDeath)};
+  const Tenure heir = b.adopt(next, at(301))->tenure_of(5);
+  next.moved.clear(), next.generation = 3;
+  CHECK(b.adopt(next, at(100'000))->tenure_of(5) == heir);
+  // And so has who loses it then, until it is finished.
+  Assignment lost = halves(4, "c", "b", 200'010);
+  lost.moved = {move(0, kHalf, 200'010, "b", "c")};
+  for (int64_t now_s : {200'001, 200'020}) {
+    const Tenure former = b.adopt(lost, at(now_s))->tenure_of(5);
+    CHECK(former.intervals().size() == 1);
+    CHECK(former.intervals()[0].since_ns == at(301).ns);
+    CHECK(former.intervals()[0].to_ns == at(200'010).ns);
+    lost.generation++;
+  }
+}
+
+// Slices move, are split and joined for hours, as the planner may; what the file forgot after an hour the pods know.
+TEST_CASE("each window and each line is one pod's, through moves, splits and joins") {
+  constexpr uint64_t kKeys = 32;
+  const std::vector<std::string> names{"a", "b", "c"};
+  for (uint32_t seed = 0; seed < 200; seed++) {
+    CAPTURE(seed);
+    std::mt19937 r(seed);
+    auto random = [&](uint64_t n) { return r() % n; };
+    struct Slice {
+      uint64_t low;
+      uint32_t owner;
+      uint64_t since;
+      int64_t cutover_s;
+    };
+    std::vector<Slice> slices;
+    for (uint64_t i = 0; i < 4; i++) slices.push_back({i * (kKeys / 4), static_cast<uint32_t>(random(3)), 1, 0});
+    std::vector<Move> moved;
+    std::vector<OwnershipTracker> pods;
+    for (const std::string& name : names) pods.emplace_back(name, 2 * kHourNs);
+    std::vector<std::shared_ptr<const Ownership>> owned(3);
+    // By key: since when its owner has it, as that one knows.
+    std::vector<int64_t> since_s(kKeys, 1000);
+    int64_t now_s = 1000;
+    for (uint64_t generation = 1; generation < 60;
+         generation++, now_s += 20 + static_cast<int64_t>(random(10) ? random(300) : random(9000))) {
+      auto high = [&](size_t i) { return i + 1 < slices.size() ? slices[i + 1].low : 0; };
+      auto at_rest = [&](size_t i) { return slices[i].cutover_s + 3600 < now_s; };
+      std::erase_if(moved, [&](const Move& m) { return m.at_s + 3600 < now_s; });
+      for (size_t i = 0; i < slices.size() && generation > 1; i++) {
+        uint64_t end = high(i) ? high(i) : kKeys;
+        if (random(6) == 0 && end - slices[i].low > 1) {  // split
+          Slice upper = slices[i];
+          upper.low += (end - slices[i].low) / 2;
+          slices.insert(slices.begin() + static_cast<ptrdiff_t>(i) + 1, upper);
+        }
+        while (random(2) == 0 && i + 1 < slices.size() && slices[i].owner == slices[i + 1].owner && at_rest(i) &&
+               at_rest(i + 1)) {
+          slices[i].since = std::max(slices[i].since, slices[i + 1].since);
+          slices[i].cutover_s = std::max(slices[i].cutover_s, slices[i + 1].cutover_s);
+          slices.erase(slices.begin() + static_cast<ptrdiff_t>(i) + 1);
+        }
+        if (random(20) == 0 && slices[i].cutover_s + 300 < now_s) {
+          auto to = static_cast<uint32_t>((slices[i].owner + 1 + random(2)) % 3);
+          moved.push_back(
+              {slices[i].low, high(i), now_s, now_s + 10, MoveCause::kBalance, names[slices[i].owner], names[to]});
+          slices[i].owner = to, slices[i].since = generation, slices[i].cutover_s = now_s + 10;
+          for (uint64_t key = slices[i].low; key < (high(i) ? high(i) : kKeys); key++) since_s[key] = now_s;
+        }
+      }
+      Assignment next;
+      next.generation = generation;
+      for (const std::string& name : names) next.pods.push_back({.name = name, .incarnation = "1"});
+      for (const Slice& s : slices) {
+        next.slices.low.push_back(s.low), next.slices.owner.push_back(s.owner), next.slices.standby.push_back(kNoPod);
+        next.slices.since.push_back(s.since), next.slices.cutover_s.push_back(s.cutover_s);
+      }
+      next.moved = moved;
+      for (size_t p = 0; p < 3; p++) owned[p] = pods[p].adopt(next, at(now_s));
+      for (uint64_t key = 0; key < kKeys; key++) {
+        for (int n = 0; n < 8; n++) {
+          int64_t begin = 1000 + static_cast<int64_t>(random(static_cast<uint64_t>(now_s - 900)));
+          int64_t length = n % 2 ? 60 : 3000;
+          size_t owners = 0, writers = 0;
+          for (const auto& o : owned) {
+            owners += window(o->tenure_of(key), begin, begin + length);
+            writers += o->tenure_of(key).owns_line(at(begin).ns, at(now_s).ns);
+          }
+          if (begin > now_s - 7000) CHECK(owners == 1);  // the older ones are done
+          CHECK(writers == 1);
+        }
+        size_t slice = owned[0]->slice_of(key);
+        const Tenure& tenure = owned[next.slices.owner[slice]]->tenure_of(key);
+        REQUIRE(tenure.current());
+        int64_t known_s = tenure.intervals().back().since_ns / kSecondNs;
+        CHECK((known_s == since_s[key] || std::max(known_s, since_s[key]) < now_s - 7200));
+      }
+    }
+  }
 }
