@@ -295,6 +295,8 @@ ReportsRead AssignmentDirectory::read_reports() {
     kept[file] = std::move(cached);
   }
   reports_ = std::move(kept);
+  // Their files stand in another order: "agg-1.json" before "agg.json".
+  std::ranges::sort(result.reports, {}, &PodReport::name);
   return result;
 }
 

@@ -401,6 +401,14 @@ TEST_CASE("reports: written, replaced, refused, removed") {
   CHECK(place.directory.read_reports().reports == std::vector<PodReport>{some_report("b")});
 }
 
+TEST_CASE("reports come by name, also where the names of their files stand in another order") {
+  Place place;
+  for (const char* name : {"agg", "agg-1", "agg.b"})
+    REQUIRE(place.directory.write_report(some_report(name)).has_value());
+  CHECK(place.directory.read_reports().reports ==
+        std::vector<PodReport>{some_report("agg"), some_report("agg-1"), some_report("agg.b")});
+}
+
 TEST_CASE("a pod's name is no path") {
   Place place;
   write(place.path + "/assignment.json", "x");
