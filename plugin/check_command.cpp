@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/counted.h"
+#include "base/printable.h"
 #include "io/assignment_directory.h"
 #include "io/files.h"
 #include "rules/rule_set.h"
@@ -87,7 +88,7 @@ std::vector<SourceFile> read_all(const std::vector<std::string>& patterns, std::
 }
 
 size_t print(const std::vector<Diagnostic>& diagnostics) {
-  for (const Diagnostic& d : diagnostics) fmt::print(stderr, "{}\n", to_string(d));
+  for (const Diagnostic& d : diagnostics) fmt::print(stderr, "{}\n", printable(to_string(d)));
   return static_cast<size_t>(std::count_if(diagnostics.begin(), diagnostics.end(), [](const Diagnostic& d) {
     return d.severity == Diagnostic::Severity::kError;
   }));

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/counted.h"
+#include "base/printable.h"
 #include "base/suggest.h"
 #include "io/assignment_directory.h"
 #include "io/stderr_log.h"
@@ -81,9 +82,10 @@ Progress look(AssignmentDirectory& directory, const std::string& pod) {
   }
   std::string file = fmt::format("{}/reports/{}.json: ", directory.path(), pod);
   for (const std::string& reason : reports.rejected)
-    if (reason.starts_with(file)) progress.fault = reason;
+    if (reason.starts_with(file)) progress.fault = printable(reason);
   progress.assigned = read.assignment != nullptr;
-  if (!read.assignment && !read.rejected.empty() && progress.fault.empty()) progress.fault = read.rejected.front();
+  if (!read.assignment && !read.rejected.empty() && progress.fault.empty())
+    progress.fault = printable(read.rejected.front());
   if (!read.assignment) return progress;
   for (const AssignedPod& other : read.assignment->pods) progress.names.push_back(other.name);
   progress.dead = progress.report && called_dead(read.assignment.get(), *progress.report);

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/printable.h"
 #include "io/assignment_directory.h"
 #include "io/files.h"
 #include "plugin/rules_flag.h"
@@ -46,7 +47,7 @@ using AssignmentOrError = std::expected<std::shared_ptr<const Assignment>, std::
 
 AssignmentOrError newest_in(const std::string& path) {
   AssignmentRead read = AssignmentDirectory(path).read();
-  for (const std::string& reason : read.rejected) fmt::print(stderr, "limpet explain: {}\n", reason);
+  for (const std::string& reason : read.rejected) fmt::print(stderr, "limpet explain: {}\n", printable(reason));
   if (!read.error.empty()) return std::unexpected(read.error);
   if (!read.assignment) return std::unexpected(path + ": holds no valid assignment");
   return read.assignment;
@@ -71,11 +72,11 @@ int run(const Arguments& arguments) {
   if (!arguments.assignment.empty()) {
     AssignmentOrError read = assignment_at(arguments.assignment);
     if (!read) {
-      fmt::print(stderr, "limpet explain: {}\n", read.error());
+      fmt::print(stderr, "limpet explain: {}\n", printable(read.error()));
       return 1;
     }
     assignment = std::move(*read);
-    fmt::print("assignment of cluster {}, generation {}\n", assignment->cluster, assignment->generation);
+    fmt::print("assignment of cluster {}, generation {}\n", printable(assignment->cluster), assignment->generation);
   }
   int exit_code = 0;
   for (const std::string& line : arguments.lines) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/printable.h"
 #include "io/assignment_directory.h"
 #include "io/files.h"
 #include "sharding/assignment_codec.h"
@@ -53,11 +54,11 @@ int inspect_all(const std::vector<std::string>& files) {
     auto shown = inspect(file);
     if (!shown) {
       std::fflush(stdout);
-      fmt::print(stderr, "limpet inspect: {}\n", shown.error());
+      fmt::print(stderr, "limpet inspect: {}\n", printable(shown.error()));
       bad = 1;
       continue;
     }
-    if (files.size() > 1) fmt::print("{}{}:\n", between, file);
+    if (files.size() > 1) fmt::print("{}{}:\n", between, printable(file));
     std::fwrite(shown->data(), 1, shown->size(), stdout);
     between = "\n";
   }

@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "base/printable.h"
 #include "io/assignment_directory.h"
 #include "io/stderr_log.h"
 #include "io/stdio.h"
@@ -57,8 +58,8 @@ int print(AssignmentDirectory& directory, bool as_json, bool clear) {
   fmt::print("{}{}", clear ? "\x1b[H\x1b[2J" : "", error.empty() ? text : "");
   std::fflush(stdout);
   for (const auto* list : {&read.rejected, &reports.rejected})
-    for (const std::string& reason : *list) fmt::print(stderr, "limpet status: {}\n", reason);
-  if (!error.empty()) fmt::print(stderr, "limpet status: {}\n", error);
+    for (const std::string& reason : *list) fmt::print(stderr, "limpet status: {}\n", printable(reason));
+  if (!error.empty()) fmt::print(stderr, "limpet status: {}\n", printable(error));
   return error.empty() ? 0 : 1;
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/counted.h"
+#include "base/printable.h"
 #include "sharding/key.h"
 
 namespace limpet {
@@ -37,10 +38,13 @@ std::string bar_of(double share) {
   return std::string(full, '#') + std::string(kBarWidth - full, '.');
 }
 
-// A table whose columns are as wide as they must be; the first one is aligned left.
+// A table whose columns are as wide as they must be; the first one is aligned left. What others wrote may stand in it.
 class Table {
  public:
-  void row(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+  void row(std::vector<std::string> cells) {
+    for (std::string& cell : cells) cell = printable(cell);
+    rows_.push_back(std::move(cells));
+  }
   std::string take() const {
     std::vector<size_t> widths;
     for (const auto& row : rows_)
@@ -68,8 +72,8 @@ std::string head_text(const ClusterView& view, int64_t now_s) {
   const Assignment& a = *view.assignment;
   std::string cause;
   for (const std::string& each : a.cause) cause += (cause.empty() ? "" : ", ") + each;
-  std::string out = fmt::format("cluster {}  generation {}  {} ago: {}\n", a.cluster, a.generation,
-                                age_text(static_cast<double>(now_s - a.created_s)), cause);
+  std::string out = fmt::format("cluster {}  generation {}  {} ago: {}\n", printable(a.cluster), a.generation,
+                                age_text(static_cast<double>(now_s - a.created_s)), printable(cause));
   auto ready = std::ranges::count(view.pods, "ready", [](const PodLine& pod) { return std::string_view(pod.state); });
   out += fmt::format("{} of {} pods ready, {}", ready, view.pods.size(), counted(a.slices.size(), "slice"));
   if (view.imbalance.max_mean > 0) out += fmt::format(", hottest pod {:.2f} of the mean", view.imbalance.max_mean);

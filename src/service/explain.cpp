@@ -6,6 +6,7 @@
 #include <iterator>
 #include <vector>
 
+#include "base/printable.h"
 #include "lineproto/format.h"
 #include "rules/duration.h"
 #include "service/excerpt.h"
@@ -159,7 +160,7 @@ class Explanation {
           key_text(a.slices.high(slice) - 1), a.slices.share(slice) * 100);
     print("    owner    {}, since generation {}{}{}\n", pod_text(owner_of(key)), a.slices.since[slice],
           cutover_s == 0 ? "" : ": windows from " + utc_text(cutover_s) + " on",
-          before.empty() ? "" : "; those before are " + before + "'s");
+          before.empty() ? "" : "; those before are " + printable(before) + "'s");
     int32_t standby = a.slices.standby[slice];
     print("    standby  {}\n", standby == kNoPod ? "none" : pod_text(a.pods[static_cast<size_t>(standby)]));
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/printable.h"
 #include "sharding/codec_parts.h"
 #include "sharding/key.h"
 
@@ -36,11 +37,6 @@ std::string percent(double share) { return fmt::format("{:.3f} %", share * 100);
 std::string end_word(uint64_t high) { return high == 0 ? "end" : key_text(high); }
 std::string time_text(int64_t seconds) { return seconds == 0 ? "-" : utc_text(seconds); }
 
-// Texts come from others, and shall not steer the terminal.
-std::string printable(std::string text) {
-  std::replace_if(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
-  return text;
-}
 std::string or_dash(const std::string& text) { return text.empty() ? "-" : printable(text); }
 
 std::vector<Row> pod_rows(const Assignment& a) {

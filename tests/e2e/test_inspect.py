@@ -9,6 +9,7 @@ import unittest
 from pathlib import Path
 
 import settings
+from assignment_files import canonical, with_header
 
 DOCUMENT = Path(__file__).parents[2] / "src" / "sharding" / "ASSIGNMENT_FORMAT.md"
 
@@ -70,6 +71,27 @@ class Inspect(unittest.TestCase):
             self.assertEqual(self.limpet("check", file), (1, "", f"{file}:1:1: error: {why}\n1 error\n"))
         folder = self.scratch / "assignments"
         self.assertEqual(self.limpet("inspect", "7.json", cwd=folder), (1, "", "limpet inspect: 7.json: holds generation 1763640012\n"))
+
+    def test_what_others_wrote_does_not_steer_the_terminal(self):
+        body = json.loads(self.assignment.splitlines()[1])
+        body["cluster"], body["cause"], body["moved"][0]["from"] = "a\x1b[2J", ["b\x1b]0;c\x07\n"], "q\x1b[2J"
+        rules = self.file("r.toml", '[[rule]]\nname = "r"\nperiod = "1m"\n[rule.fields]\nv = ["sum"]\n')
+        lines = [f"m,k={n} v=1" for n in range(20)]
+        assignment = self.file("assignment.json", with_header(canonical(body), body["generation"]).decode())
+        bad = [self.file(f"reports/{name}.json", self.report.replace('"name":"agg-0"', r'"name":"agg-0\u001b[2J"')) for name in ("agg-0", "\x1b[31m")]
+        commands = (
+            ("status", "--assignment.directory", self.scratch),
+            ("explain", "--rules", rules, "--assignment", assignment, *lines),
+            ("explain", "--rules", rules, "--assignment", self.scratch, *lines),
+            ("drain", "--assignment.directory", self.scratch, "--pod", "agg-0"),
+            ("inspect", assignment, *bad),
+            ("check", assignment, *bad),
+        )
+        for command in commands:
+            _, out, err = self.limpet(*command)
+            self.assertIn("?[2J", out + err, command)
+            for text in (out, err):
+                self.assertNotRegex(text, r"[\x00-\x09\x0b-\x1f\x7f]", command)
 
     def test_together_with_rules(self):
         rules = self.file("r.toml", '[[rule]]\nname = "r"\nperiod = "1m"\n[rule.fields]\nv = ["sum"]\n')

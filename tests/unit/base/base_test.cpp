@@ -4,6 +4,7 @@
 
 #include "base/codec.h"
 #include "base/error.h"
+#include "base/printable.h"
 #include "base/suggest.h"
 #include "base/time.h"
 
@@ -42,6 +43,12 @@ TEST_CASE("did you mean") {
   CHECK(did_you_mean("namepas", known) == " (did you mean \"namepass\"?)");
   CHECK(did_you_mean("preiod", known) == " (did you mean \"period\"?)");
   CHECK(did_you_mean("colour", known).empty());
+}
+
+TEST_CASE("what others wrote does not steer a terminal") {
+  CHECK(printable("a\x1b[2J\n\x7f") == "a?[2J??");
+  CHECK(printable("\xc2\x9b"
+                  "31m \xc2\xa0 \xc3\x9b \xc2") == "?31m \xc2\xa0 \xc3\x9b \xc2");  // U+009B is CSI
 }
 
 TEST_CASE("diagnostics") {

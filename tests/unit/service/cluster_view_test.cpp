@@ -177,4 +177,12 @@ TEST_CASE("the terminal's table") {
   CHECK(text.find("0000000000000000     b  25.0 %                 7\n") != text.npos);
 }
 
+TEST_CASE("what others wrote does not steer the terminal that the table is shown on") {
+  auto a = quarters();
+  a->cluster = "x\x1b[2J", a->cause = {"y\nz"}, a->moved[0].from = "\x1b", a->moved[1].to = "\x7f";
+  std::string text = cluster_text(make_view(a, {}), 1012);
+  CHECK(text.starts_with("cluster x?[2J  generation 7  12 s ago: y?z\n"));
+  CHECK(text.find_first_of("\x1b\x7f") == text.npos);
+}
+
 }  // namespace limpet

@@ -123,6 +123,16 @@ TEST_CASE("the assignment says whose a key is, who stands by, and who had it bef
   CHECK(seen[1] > 0);
 }
 
+TEST_CASE("what others wrote into the assignment does not steer the terminal") {
+  Assignment a = halves();
+  a.moved[0].from = "a\x1b[2J";
+  std::string text;
+  for (char name = 'a'; name <= 'z'; name++)
+    text += explained(kRules, {.assignment = &a}, (std::string("http,service=") + name + " seconds=1").c_str());
+  CHECK(text.find("those before are a?[2J's\n") != text.npos);
+  CHECK(text.find('\x1b') == text.npos);
+}
+
 TEST_CASE("the line's fate is that of all rules together; a preview drops nothing") {
   auto rule = [](const char* name, const char* more) {
     return std::string("[[rule]]\nname = \"") + name + "\"\nperiod = \"1m\"\nmeasurement = \"" + name + "\"\n" + more +
