@@ -23,6 +23,13 @@ char32_t next_rune(std::string_view s, size_t& i) {
   return rune;
 }
 
+void append_utf8(std::string& out, char32_t rune) {
+  if (rune < 0x80) return out.push_back(static_cast<char>(rune));
+  int more = rune < 0x800 ? 1 : rune < 0x10000 ? 2 : 3;
+  out.push_back(static_cast<char>((0xf00u >> (more + 1) & 0xff) | rune >> (6 * more)));
+  while (more-- > 0) out.push_back(static_cast<char>(0x80 | (rune >> (6 * more) & 0x3f)));
+}
+
 struct Item;
 using Sequence = std::vector<Item>;
 struct Item {
@@ -173,12 +180,6 @@ class Row {
     size_t runes = 0;
     std::string text;  // kRune
   };
-  static void append_utf8(std::string& out, char32_t rune) {
-    if (rune < 0x80) return out.push_back(static_cast<char>(rune));
-    int more = rune < 0x800 ? 1 : rune < 0x10000 ? 2 : 3;
-    out.push_back(static_cast<char>((0xf00u >> (more + 1) & 0xff) | rune >> (6 * more)));
-    while (more-- > 0) out.push_back(static_cast<char>(0x80 | (rune >> (6 * more) & 0x3f)));
-  }
   static bool fits(const Part& part, std::string_view cut, std::u32string_view separators) {
     constexpr char32_t kCut = 0xfffd;  // what half a code point reads as
     auto byte = static_cast<unsigned char>(cut[0]);
@@ -211,6 +212,8 @@ class Glob {
   }
 
  private:
+  friend class CommonText;
+
   bool simulate(std::string_view text) const {
     std::vector<uint32_t> now, next;
     std::vector<uint32_t> seen(nodes_.size(), 0);
@@ -277,28 +280,35 @@ class Glob {
     if (node.role == kLoop) reach(node.next, out, seen, round);
   }
   bool is_separator(char32_t rune) const { return separators_.find(rune) != separators_.npos; }
-  void step(uint32_t n, char32_t rune, std::vector<uint32_t>& out, std::vector<uint32_t>& seen, uint32_t round) const {
-    const Node& node = nodes_[n];
-    bool fits = false;
+  bool takes(const Node& node, char32_t rune) const {
     switch (node.item.kind) {
       case Item::kRune:
-        fits = node.role == kConsume && node.item.low == rune;
-        break;
+        return node.role == kConsume && node.item.low == rune;
       case Item::kOne:
       case Item::kStar:
-        fits = !is_separator(rune);
-        break;
+        return !is_separator(rune);
       case Item::kSuper:
-        fits = true;
-        break;
+        return true;
       case Item::kList:
       case Item::kRange:
-        fits = contains(node.item, rune);
-        break;
+        return contains(node.item, rune);
       case Item::kChoice:
-        break;
+        return false;
     }
-    if (fits) reach(node.role == kLoop ? n : node.next, out, seen, round);
+    return false;
+  }
+  void step(uint32_t n, char32_t rune, std::vector<uint32_t>& out, std::vector<uint32_t>& seen, uint32_t round) const {
+    const Node& node = nodes_[n];
+    if (takes(node, rune)) reach(node.role == kLoop ? n : node.next, out, seen, round);
+  }
+  // Where the runs of letters begin that the node takes, but for the first letter of all.
+  void append_beginnings(const Node& node, std::u32string& out) const {
+    const Item& item = node.item;
+    if (item.kind == Item::kOne || item.kind == Item::kStar)
+      for (char32_t separator : separators_) out += separator + 1;
+    if (item.kind == Item::kList)
+      for (char32_t rune : item.list) out += rune + item.negated;
+    if (item.kind == Item::kRange) out += item.negated ? item.high + 1 : item.low;
   }
 
   std::vector<Node> nodes_;  // 0: match
@@ -308,6 +318,90 @@ class Glob {
   std::optional<Row> row_;
   std::string head_, tail_;
   bool ends_suffice_ = false;
+};
+
+// Two automata walked side by side, for a text that both take. No pair of their nodes is looked at twice, and no step
+// leads back.
+class CommonText {
+ public:
+  CommonText(const Glob& a, const Glob& b, StarOf star) : a_(a), b_(b), star_(star) {}
+
+  std::optional<std::string> find() {
+    constexpr size_t kPairsMax = 1 << 20;  // patterns of a thousand letters each are taken for strangers
+    size_t pairs = a_.nodes_.size() * b_.nodes_.size();
+    if (a_.never_ || b_.never_ || ends_differ() || pairs > kPairsMax) return std::nullopt;
+    seen_.resize(pairs), steps_.reserve(64), open_.reserve(64);
+    go(a_.start_, b_.start_);
+    while (!open_.empty()) {
+      at_ = open_.back();
+      open_.pop_back();
+      auto [a, b, before, letter] = steps_[at_];
+      if (a == 0 && b == 0) return text();
+      std::vector<bool>::reference seen = seen_[a * b_.nodes_.size() + b];
+      if (!seen) look_on(a, b);
+      seen = true;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  static constexpr char32_t kFresh = 1;  // a letter that no pattern asks for
+  static constexpr char32_t kNone = ~char32_t{0};
+  struct Step {
+    uint32_t a, b;  // the nodes that it leads to
+    uint32_t before;
+    char32_t letter;
+  };
+
+  bool ends_differ() const {
+    auto heads = std::minmax(a_.head_, b_.head_, shorter), tails = std::minmax(a_.tail_, b_.tail_, shorter);
+    return !heads.second.starts_with(heads.first) || !tails.second.ends_with(tails.first);
+  }
+  static bool shorter(const std::string& a, const std::string& b) { return a.size() < b.size(); }
+
+  void go(uint32_t a, uint32_t b, char32_t letter = kNone) {
+    open_.push_back(static_cast<uint32_t>(steps_.size()));
+    steps_.push_back({a, b, at_, letter});
+  }
+  // What is pushed last is tried first.
+  void look_on(uint32_t a, uint32_t b) {
+    const Glob::Node &x = a_.nodes_[a], &y = b_.nodes_[b];
+    for (uint32_t branch : x.branches) go(branch, b);
+    for (uint32_t branch : y.branches) go(a, branch);
+    if (x.role == Glob::kSplit || y.role == Glob::kSplit) return;
+    if (y.role == Glob::kLoop) go(a, y.next);
+    if (x.role == Glob::kLoop && star_ == StarOf::kLetter) go(x.next, b);
+    if (char32_t letter = common_letter(x, y); letter != kNone) go(x.next, y.role == Glob::kLoop ? b : y.next, letter);
+    if (x.role == Glob::kLoop && star_ == StarOf::kNothing) go(x.next, b);
+  }
+  char32_t common_letter(const Glob::Node& x, const Glob::Node& y) const {
+    auto both = [&](char32_t rune) { return a_.takes(x, rune) && b_.takes(y, rune); };
+    for (const Item* item : {&x.item, &y.item})
+      if (item->kind == Item::kRune) return both(item->low) && x.role != Glob::kLoop ? item->low : kNone;
+    if (both(kFresh)) return kFresh;
+    if (x.role == Glob::kLoop) return kNone;
+    // The lowest letter that both take begins a run of one of them.
+    std::u32string letters;
+    a_.append_beginnings(x, letters), b_.append_beginnings(y, letters);
+    std::ranges::sort(letters);
+    auto found = std::ranges::find_if(letters, both);
+    return found == letters.end() ? kNone : *found;
+  }
+  std::string text() const {
+    std::u32string letters;
+    for (uint32_t at = at_; at != 0; at = steps_[at].before)
+      if (steps_[at].letter != kNone) letters += steps_[at].letter;
+    std::string out;
+    for (auto rune = letters.rbegin(); rune != letters.rend(); ++rune) append_utf8(out, *rune);
+    return out;
+  }
+
+  const Glob &a_, &b_;
+  const StarOf star_;
+  std::vector<bool> seen_;
+  std::vector<Step> steps_;
+  std::vector<uint32_t> open_;
+  uint32_t at_ = 0;
 };
 
 bool has_meta(const std::string& pattern) { return pattern.find_first_of("*?[") != pattern.npos; }
@@ -357,6 +451,10 @@ bool Filter::matches(std::string_view text) const {
 const std::vector<std::string>& Filter::patterns() const {
   static const std::vector<std::string> kNone;
   return compiled_ ? compiled_->patterns : kNone;
+}
+
+std::optional<std::string> Filter::common_text(size_t pattern, const Filter& other, size_t others, StarOf star) const {
+  return CommonText(compiled_->globs[pattern], other.compiled_->globs[others], star).find();
 }
 
 std::string_view Filter::separators() const {

@@ -6,20 +6,6 @@
 namespace limpet {
 namespace {
 
-// Texts that a pattern takes, as far as they are easily found: none for one with lists or alternatives. Where it leaves
-// a letter open stands one that no other pattern asks for, so that x* and *y, which meet only in some data, do not.
-std::vector<std::string> samples_of(const std::string& pattern, bool literal) {
-  if (literal) return {pattern};
-  if (pattern.find_first_of("[{\\") != pattern.npos) return {};
-  std::vector<std::string> out;
-  constexpr char kAny = '\x01';
-  for (const std::string& star : {std::string(), std::string(1, kAny)}) {
-    std::string& text = out.emplace_back();
-    for (char c : pattern) c == '*' ? text += star : text += c == '?' ? kAny : c;
-  }
-  return out;
-}
-
 // All that a pattern takes begins with it. Of a list of names: the name.
 std::string_view beginning_of(std::string_view pattern, bool literal = false) {
   return literal ? pattern : pattern.substr(0, pattern.find_first_of("*?[{\\"));
@@ -30,6 +16,30 @@ bool begin_differently(std::string_view a, std::string_view b) {
   a = beginning_of(a), b = beginning_of(b);
   size_t n = std::min(a.size(), b.size());
   return a.substr(0, n) != b.substr(0, n);
+}
+
+// What takes all texts, as a rule without namepass does.
+const Filter& everything() {
+  static const Filter kEverything = *Filter::compile({"**"});
+  return kEverything;
+}
+
+// Some text that a pattern of one list and any of another take, a star of the former as in Filter::common_text(),
+// passes the test. If only the other list is literal it is for that list's names to be tried.
+template <typename Test>
+bool any_common(const Filter& from, size_t pattern, const Filter& other, const Test& passes) {
+  const std::string& text = from.patterns()[pattern];
+  if (from.is_literal()) return passes(text);
+  if (other.is_literal()) return false;
+  for (size_t i = 0; i < other.patterns().size(); i++) {
+    if (begin_differently(text, other.patterns()[i])) continue;
+    for (StarOf star : {StarOf::kNothing, StarOf::kLetter}) {
+      auto found = from.common_text(pattern, other, i, star);
+      if (!found) break;
+      if (passes(*found)) return true;
+    }
+  }
+  return false;
 }
 
 // Of the measurements that a rule takes.
@@ -67,21 +77,11 @@ bool takes_name(const Selector& selector, const std::string& name) {
 
 bool names_meet(const Selector& a, const Selector& b) {
   if (a.namepass.empty() && b.namepass.empty()) return true;
-  auto may_meet = [](const std::string& p, const Filter& other) {
-    return other.empty() || std::any_of(other.patterns().begin(), other.patterns().end(),
-                                        [&](const std::string& q) { return p == q || !begin_differently(p, q); });
-  };
+  auto both_take = [&](const std::string& name) { return takes_name(a, name) && takes_name(b, name); };
   for (auto [from, other] : {std::pair{&a, &b}, {&b, &a}}) {
-    for (const std::string& pattern : from->namepass.patterns()) {
-      if (!may_meet(pattern, other->namepass)) continue;
-      std::vector<std::string> samples = samples_of(pattern, from->namepass.is_literal());
-      if (std::any_of(samples.begin(), samples.end(),
-                      [&](const std::string& name) { return takes_name(a, name) && takes_name(b, name); }))
-        return true;
-      const auto& same = other->namepass.patterns();
-      bool listed = other->namepass.empty() || std::find(same.begin(), same.end(), pattern) != same.end();
-      if (samples.empty() && listed) return true;
-    }
+    const Filter& others = other->namepass.empty() ? everything() : other->namepass;
+    for (size_t i = 0; i < from->namepass.patterns().size(); i++)
+      if (any_common(from->namepass, i, others, both_take)) return true;
   }
   return false;
 }
@@ -107,12 +107,14 @@ bool covers(const Selector& wide, const Selector& narrow) {
 std::optional<std::string> common_field(const Rule& a, const FieldFunctions& fa, const Rule& b,
                                         const FieldFunctions& fb) {
   if (begin_differently(fa.pattern, fb.pattern)) return std::nullopt;
-  for (const FieldFunctions* f : {&fa, &fb})
-    for (std::string& text : samples_of(f->pattern, f->filter.is_literal()))
-      if (fa.filter.matches(text) && fb.filter.matches(text) && a.takes_field(text) && b.takes_field(text))
-        return std::move(text);
-  if (fa.pattern == fb.pattern && !fa.filter.is_literal() && samples_of(fa.pattern, false).empty()) return fa.pattern;
-  return std::nullopt;
+  std::optional<std::string> common;
+  auto both_take = [&](const std::string& name) {
+    bool taken = fa.filter.matches(name) && fb.filter.matches(name) && a.takes_field(name) && b.takes_field(name);
+    if (taken) common = name;
+    return taken;
+  };
+  if (!any_common(fa.filter, 0, fb.filter, both_take)) any_common(fb.filter, 0, fa.filter, both_take);
+  return common;
 }
 
 void put_in_order(DraftList& drafts) {

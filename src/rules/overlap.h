@@ -20,7 +20,7 @@ bool names_meet(const Selector& a, const Selector& b);
 bool tags_differ(const Selector& a, const Selector& b);
 // Surely `wide` lets every line through that `narrow` does. False: perhaps.
 bool covers(const Selector& wide, const Selector& narrow);
-// A field that both take, a pattern of theirs each: its name, or if only the patterns say that there is one, theirs.
+// A field that both take, a pattern of theirs each.
 std::optional<std::string> common_field(const Rule& a, const FieldFunctions& fa, const Rule& b,
                                         const FieldFunctions& fb);
 

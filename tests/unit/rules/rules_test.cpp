@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <functional>
 #include <random>
 
 #include "rules/duration.h"
@@ -287,6 +289,73 @@ TEST_CASE("rules that cannot take the same field are no rivals") {
   CHECK(!ok("namepass = [\"[ab]*\"]\n", all, "namepass = [\"[ab]*\"]\n", all));
   CHECK(ok("namepass = [\"cpu*\"]\n", all, "namepass = [\"mem*\"]\n", all));
   CHECK(ok("namepass = [\"a*\"]\n", all, "namepass = [\"*z\"]\n", all));  // only data shows
+  CHECK(ok("namepass = [\"[a-c]*\"]\n", all, "namepass = [\"*z\"]\n", all));
+  auto named = [](const char* pattern) { return std::string("namepass = [\"") + pattern + "\"]\n"; };
+  for (auto [a, b] :
+       {std::pair{"a*", "?c"}, {"a{b,c}*", "?c"}, {"[a-c]x", "[b-d]x"}, {"a[d-f]*", "a?x"}, {"[!a]b", "[xy]b"}}) {
+    CHECK(!ok(named(a), all, named(b), all));
+    CHECK(!ok(named(b), all, named(a), all));
+    std::string fields_a = std::string("\"") + a + "\" = [\"mean\"]",
+                fields_b = std::string("\"") + b + "\" = [\"mean\"]";
+    CHECK(!ok("", fields_a, "", fields_b));
+  }
+  for (auto [a, b] : {std::pair{"[ab]x", "[cd]x"}, {"a{b,c}?", "ad?"}, {"[!a]b", "[a]b"}, {"a?", "a??"}})
+    CHECK(ok(named(a), all, named(b), all));
+  CHECK(ok(named("a?b") + "namepass_separator = \".\"\n", all, named("a[.]b"), all));
+  CHECK(ok(named("cpu*") + "namedrop = [\"cpu?*\"]\n", all, named("cpu?*"), all));
+  CHECK(!ok(named("cpu*") + "namedrop = [\"cpu\"]\n", all, named("cp?*"), all));
+}
+
+TEST_CASE("two patterns have a common text exactly where a loop over all texts finds one") {
+  std::mt19937_64 r(7);
+  auto one_of = [&](std::initializer_list<const char*> list) { return list.begin()[r() % list.size()]; };
+  std::function<std::string(size_t)> pattern = [&](size_t letters) {
+    std::string out;
+    while (letters > 0 && r() % 8) {
+      size_t inner = 1 + r() % letters;
+      bool choice = r() % 4 == 0;
+      out += choice ? "{" + pattern(inner) + "," + pattern(inner) + "}"
+                    : one_of({"a", "b", "?", "[ab]", "[a]", "[!a]", "[a-b]", "[!b-c]"});
+      letters -= choice ? inner : 1;
+    }
+    return out;
+  };
+  std::vector<std::string> texts = {""};
+  for (size_t i = 0; texts[i].size() < 4; i++)
+    for (char c : {'a', 'b', 'z'}) texts.push_back(texts[i] + c);
+  size_t common = 0;
+  for (int round = 0; round < 3000; round++) {
+    auto filter = [&] { return *Filter::compile({pattern(4), "xx?"}); };  // with the second one it is no literal list
+    Filter a = filter(), b = filter();
+    CAPTURE(a.patterns()[0]);
+    CAPTURE(b.patterns()[0]);
+    bool meet = std::ranges::any_of(texts, [&](const std::string& t) { return a.matches(t) && b.matches(t); });
+    for (StarOf star : {StarOf::kNothing, StarOf::kLetter}) {
+      auto found = a.common_text(0, b, 0, star);
+      CHECK(found.has_value() == meet);
+      if (found) CHECK((a.matches(*found) && b.matches(*found)));
+    }
+    common += meet;
+  }
+  CHECK(common > 500);
+  CHECK(common < 2500);
+}
+
+TEST_CASE("a star in a common text is nothing or a letter that nobody asks for") {
+  auto common = [](const char* a, const char* b, StarOf star) {
+    return Filter::compile({a, "xx?"})->common_text(0, *Filter::compile({b, "xx?"}), 0, star);
+  };
+  CHECK(common("a*", "a*", StarOf::kNothing) == "a");
+  CHECK(common("a*", "a*", StarOf::kLetter) == "a\x01");
+  CHECK(common("a?", "*[bc]", StarOf::kLetter) == "ab");
+  CHECK(!common("a*", "?c", StarOf::kLetter));  // the other way round
+  CHECK(common("?c", "a*", StarOf::kLetter) == "ac");
+  CHECK(!common("{a,b", "?", StarOf::kLetter));
+  std::string many, stars;
+  for (int i = 0; i < 60; i++) many += "{a,b}", stars += "*a";
+  CHECK(!common((many + "c").c_str(), (many + "d").c_str(), StarOf::kLetter));
+  CHECK(!common((stars + "c").c_str(), (stars + "d").c_str(), StarOf::kNothing));
+  CHECK(!common(std::string(3000, '?').c_str(), std::string(3000, '?').c_str(), StarOf::kNothing));  // nobody names so
 }
 
 }  // namespace limpet
