@@ -436,12 +436,10 @@ void Aggregator::write_last_metrics() {
 
 void Aggregator::report_lateness() {
   for (const auto& [name, rule] : pipeline_.engine().ledger().rules) {
-    if (rule.lateness_s.count() == 0) continue;
-    double late = static_cast<double>(rule.dropped[static_cast<size_t>(Drop::kLate)]) /
-                  static_cast<double>(std::max<uint64_t>(rule.seen, 1));
-    log_.info(fmt::format(
-        "rule \"{}\": {:.3g} % of the samples came too late; grace = \"{}\" would have kept 99 %, \"{}\" 99.9 %", name,
-        100 * late, grace_text(grace_needed_s(rule, 990)), grace_text(grace_needed_s(rule, 999))));
+    std::string late = lateness_text(rule);
+    if (late.empty()) continue;
+    log_.info(fmt::format("rule \"{}\": {}; grace = \"{}\" would have kept 99 % whole, \"{}\" 99.9 %", name, late,
+                          grace_text(grace_needed_s(rule, 990)), grace_text(grace_needed_s(rule, 999))));
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace limpet {
@@ -14,6 +15,14 @@ double grace_needed_s(const RuleLedger& rule, uint64_t per_mille) {
   uint64_t in_time = seen - late;
   if (rank <= in_time) return 0;
   return rule.lateness_s.quantile(rank - in_time, late);
+}
+
+std::string lateness_text(const RuleLedger& rule) {
+  uint64_t late = rule.dropped[static_cast<size_t>(Drop::kLate)], missed = rule.windows_missed;
+  double percent = 100 * static_cast<double>(late) / static_cast<double>(std::max<uint64_t>(rule.seen, 1));
+  if (late == 0) return missed == 0 ? "" : fmt::format("samples came too late for {} of their windows", missed);
+  std::string text = fmt::format("{:.3g} % of the samples came too late", percent);
+  return missed == 0 ? text : fmt::format("{}, others for {} of their windows", text, missed);
 }
 
 std::string grace_text(double s) {

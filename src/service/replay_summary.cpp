@@ -27,9 +27,9 @@ std::string date(int64_t time_ns) {
 double ratio(uint64_t a, uint64_t b) { return b ? static_cast<double>(a) / static_cast<double>(b) : 0; }
 
 std::string rule_lateness(const std::string& name, const RuleLedger& rule) {
-  auto late = rule.dropped[static_cast<size_t>(Drop::kLate)];
-  return fmt::format("  {}: {:.3g} % late, grace = \"{}\" would keep 99 %, \"{}\" 99.9 %\n", name,
-                     100 * ratio(late, rule.seen), grace_text(grace_needed_s(rule, 990)),
+  std::string late = lateness_text(rule);
+  return fmt::format("  {}: {}; grace = \"{}\" would keep 99 % whole, \"{}\" 99.9 %\n", name,
+                     late.empty() ? "none too late" : late, grace_text(grace_needed_s(rule, 990)),
                      grace_text(grace_needed_s(rule, 999)));
 }
 
@@ -67,7 +67,7 @@ std::string ReplaySummary::to_text() const {
   bool any_late = false;
   for (const auto& [name, rule] : ledger.rules) {
     if (rule.lateness_s.count() == 0) continue;
-    if (!any_late) out += "late samples:\n";
+    if (!any_late) out += "samples that came after their time:\n";
     any_late = true;
     out += rule_lateness(name, rule);
   }

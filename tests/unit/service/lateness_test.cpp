@@ -17,6 +17,19 @@ TEST_CASE("the grace that would have kept a share of the samples") {
   CHECK(grace_needed_s(rule, 1000) == doctest::Approx(60).epsilon(0.01));
 }
 
+TEST_CASE("what came too late, in words: samples, windows of others, or nothing") {
+  RuleLedger rule;
+  rule.seen = 1000;
+  rule.lateness_s.add(3, 5);  // within the grace
+  CHECK(lateness_text(rule).empty());
+  rule.windows_missed = 12;
+  CHECK(lateness_text(rule) == "samples came too late for 12 of their windows");
+  rule.dropped[static_cast<size_t>(Drop::kLate)] = 5;
+  CHECK(lateness_text(rule) == "0.5 % of the samples came too late, others for 12 of their windows");
+  rule.windows_missed = 0;
+  CHECK(lateness_text(rule) == "0.5 % of the samples came too late");
+}
+
 TEST_CASE("a grace is written as a rules file takes it, rounded up") {
   CHECK(grace_text(0) == "0s");
   CHECK(grace_text(0.0123) == "13ms");

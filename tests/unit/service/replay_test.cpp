@@ -218,8 +218,11 @@ TEST_CASE("late samples are told with the grace that would have kept them") {
   Run run = replay({files.put("a", text)});
   CHECK(run.summary.ledger.rules.at("m").dropped[static_cast<size_t>(Drop::kLate)] == 1);
   std::string summary = run.summary.to_text();
-  CHECK(summary.find("m: 0.99 % late") != summary.npos);
-  CHECK(summary.find("grace = \"0s\" would keep 99 %") != summary.npos);
+  CHECK(summary.find("m: 0.99 % of the samples came too late;") != summary.npos);
+  CHECK(summary.find("grace = \"0s\" would keep 99 % whole") != summary.npos);
+  // After its window's end, and within the grace.
+  summary = replay({files.put("b", line(1, 1, 10.5) + line(1, 2, 9))}).summary.to_text();
+  CHECK(summary.find("m: none too late; grace = ") != summary.npos);
 }
 
 TEST_CASE("a damaged file is an error after all that could be read of it") {
