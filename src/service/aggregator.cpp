@@ -127,11 +127,16 @@ void Aggregator::load_rules() {
     has_rules_ = true;
     return put_in_force(files.loaded.rules, false);
   }
+  refuse(files);
+  put_in_force(std::make_shared<RuleSet>(), false);
+}
+
+void Aggregator::refuse(const RuleFiles& files) {
   for (const Diagnostic& diagnostic : files.loaded.diagnostics)
     if (diagnostic.severity == Diagnostic::Severity::kError) log_.error(to_string(diagnostic));
   rules_error_ = to_string(files.loaded.diagnostics.front());
-  log_.warning("the rules have errors: " + passes_through() + " until they are mended");
-  put_in_force(std::make_shared<RuleSet>(), false);
+  log_.warning("the rules have errors: " +
+               (has_rules_ ? "those before stay in force" : passes_through() + " until they are mended"));
 }
 
 void Aggregator::put_in_force(std::shared_ptr<const RuleSet> rules, bool reload) {
@@ -152,10 +157,7 @@ void Aggregator::put_in_force(std::shared_ptr<const RuleSet> rules, bool reload)
 void Aggregator::take(RuleFiles& files) {
   if (!files.loaded.ok()) {
     reload_errors_++;
-    for (const Diagnostic& diagnostic : files.loaded.diagnostics)
-      if (diagnostic.severity == Diagnostic::Severity::kError) log_.error(to_string(diagnostic));
-    rules_error_ = to_string(files.loaded.diagnostics.front());
-    return log_.warning("the rules have errors: those before stay in force");
+    return refuse(files);
   }
   rules_error_.clear();
   has_rules_ = true;

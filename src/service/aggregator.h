@@ -81,6 +81,7 @@ class Aggregator {
   void take(RuleFiles& files);
   void resume_streams();
   void put_in_force(std::shared_ptr<const RuleSet> rules, bool reload);
+  void refuse(const RuleFiles& files);
   void write_output();
   void write_metrics();
   void write_last_metrics();

@@ -340,6 +340,11 @@ TEST_CASE("bad rules at start: an error, and everything passes through; mended, 
   CHECK(client.get("/readyz").status == 503);
   p.write("m,host=a v=1 1\n");
   p.read_until([&] { return p.output == "m,host=a v=1 1\n"; });
+  REQUIRE(write_file(p.directory.path("rules.toml"), "[[rule]\n"));
+  CHECK(eventually([&] { return p.log.holds("rules.toml:1:"); }));
+  p.aggregator->signal(SIGHUP);
+  CHECK(eventually([&] { return count(p.log.all(), "every line passes through until they are mended\n") == 2; }));
+  CHECK(!p.log.holds("stay in force"));
   REQUIRE(write_file(p.directory.path("rules.toml"), kRules));
   CHECK(eventually([&] { return client.get("/readyz").status == 200; }));
   CHECK(p.log.holds("I! rules reloaded: "));
