@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -74,10 +75,18 @@ void append_json(std::string& out, std::string_view text) {
   out += '"';
 }
 
+// To an ordinary reader of JSON -0 is the integer 0.
+void append_json(std::string& out, double value) {
+  if (value == 0 && std::signbit(value))
+    out += "-0.0";
+  else
+    append_float(out, value);
+}
+
 void append_json(std::string& out, const Value& value) {
   switch (kind_of(value)) {
     case ValueKind::kFloat:
-      append_float(out += "{\"float\":", std::get<double>(value));
+      append_json(out += "{\"float\":", std::get<double>(value));
       break;
     case ValueKind::kInt:
       out += "{\"int\":" + std::to_string(std::get<int64_t>(value));

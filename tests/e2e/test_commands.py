@@ -165,6 +165,11 @@ class CommandLineTest(DirectoryCase):
         done = limpet("replay", "--rules", rules, lines, "--stats", "/proc/self/fd/1")
         self.assertIn("v_count=1i 10000000000\n{", done.stdout, done.stderr)
 
+    def test_parse_keeps_the_sign_of_zero(self):
+        said = limpet("parse", stdin="m a=-0,b=-0.0,c=0,d=3.0,e=-3 1").stdout
+        values = [field["value"]["float"] for field in json.loads(said)["point"]["fields"]]
+        self.assertEqual([str(value) for value in values], ["-0.0", "-0.0", "0", "3", "-3"])
+
     def test_parse_numbers_the_lines_around_those_that_are_too_long(self):
         def bad_lines(text):
             return [each["line"] for each in map(json.loads, limpet("parse", stdin=text).stdout.splitlines()) if not each["ok"]]
