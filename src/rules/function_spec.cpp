@@ -79,22 +79,33 @@ std::string unknown(std::string_view name) {
   return "unknown function \"" + std::string(name) + "\"" + did_you_mean(name, known);
 }
 
-// A plain decimal of at most 18 digits behind the point: digits and the power of ten they are over.
-bool parse_decimal(std::string_view text, uint64_t& numerator, uint64_t& denominator) {
-  numerator = 0, denominator = 1;
-  bool point = false, any = false;
+constexpr int kQuantileDigitsMax = 18, kQuantileDigitsBehindMax = 16;  // a percentage is over 100 times as much
+
+bool is_plain_decimal(std::string_view text) {
+  auto digit = [](char c) { return c >= '0' && c <= '9'; };
+  return std::ranges::any_of(text, digit) && std::ranges::count(text, '.') <= 1 &&
+         std::ranges::all_of(text, [&](char c) { return c == '.' || digit(c); });
+}
+
+// The digits of a plain decimal and the power of ten they are over; zeros before the first digit are none. False: too
+// many digits.
+bool parse_decimal(std::string_view text, Quantile& out) {
+  uint64_t numerator = 0, denominator = 1;
+  int digits = 0, behind = 0;
+  bool point = false;
   for (char c : text) {
     if (c == '.') {
-      if (std::exchange(point, true)) return false;
+      point = true;
       continue;
     }
-    if (c < '0' || c > '9' || numerator > 99'999'999'999'999'999) return false;
-    if (point && denominator >= 1'000'000'000'000'000'000) return false;
+    if (numerator > 0 || c != '0') digits++;
+    if (point) behind++;
+    if (digits > kQuantileDigitsMax || behind > kQuantileDigitsBehindMax) return false;
     numerator = numerator * 10 + static_cast<uint64_t>(c - '0');
     denominator *= point ? 10 : 1;
-    any = true;
   }
-  return any;
+  out.numerator = numerator, out.denominator = denominator;
+  return true;
 }
 
 // 0.999 as "99_9": the digits of the percentage.
@@ -116,11 +127,13 @@ std::expected<FunctionSpec, std::string> quantile(std::string_view text, std::st
   FunctionSpec spec;
   spec.kind = FunctionKind::kQuantile;
   spec.text = text;
-  if (!parse_decimal(digits, spec.quantile.numerator, spec.quantile.denominator))
+  if (!is_plain_decimal(digits))
     return std::unexpected("\"" + std::string(text) +
                            "\" is no quantile: a plain decimal is expected, as in p99.9 or quantile(0.999)");
-  if (spec.quantile.denominator > 10'000'000'000'000'000)
-    return std::unexpected("\"" + std::string(text) + "\" has too many digits");
+  if (!parse_decimal(digits, spec.quantile))
+    return std::unexpected("\"" + std::string(text) + "\" has too many digits: a quantile has at most " +
+                           std::to_string(kQuantileDigitsMax) + ", and " + std::to_string(kQuantileDigitsBehindMax) +
+                           " behind the point");
   spec.quantile.denominator *= scale;
   if (spec.quantile.numerator > spec.quantile.denominator)
     return std::unexpected("\"" + std::string(text) + "\" is out of range: p0 to p100, quantile(0) to quantile(1)");

@@ -107,6 +107,14 @@ TEST_CASE("functions and their names") {
   CHECK(suffix("stdev") == "stdev");
   CHECK(suffix("histogram(1,2)") == "bucket");
   CHECK(suffix("p90(max)") == "p90_max");
+  CHECK(suffix("p33.3333333333333333") == "p33_3333333333333333");
+  CHECK(suffix("quantile(0000000000000000000000.0000000000000001)") == "p0_00000000000001");
+  for (std::string text : {"p33.33333333333333333", "quantile(0.00000000000000001)", "p1234567890123456789"})
+    CHECK(parse_function(text).error() ==
+          "\"" + text + "\" has too many digits: a quantile has at most 18, and 16 behind the point");
+  for (std::string text : {"quantile(x)", "p1.2.3", "quantile(.)", "quantile(-1)"})
+    CHECK(parse_function(text).error() ==
+          "\"" + text + "\" is no quantile: a plain decimal is expected, as in p99.9 or quantile(0.999)");
   for (const char* bad : {"", "sum(", "sum()", "median", "p101", "quantile(1.5)", "sum(sum(last))", "distinct(last)",
                           "sum(p50)", "quantile(x)", "p", ")(", ")sum(", "quantile(0.5)max", "quantile(0.5)(max)(sum)",
                           "quantile()(max)", "histogram(1)(max)", "sum(quantile(0.5)(max))"})
