@@ -1,5 +1,6 @@
 """What the documents and the helps show, typed: rules are right, tests of rules pass, the rest is TOML."""
 
+import json
 import re
 import tomllib
 import unittest
@@ -27,6 +28,22 @@ class DocumentTest(DirectoryCase):
         for text in shown:
             done = limpet("check", self.file("rules.toml", text))
             self.assertEqual((done.returncode, done.stdout), (0, "1 rule in 1 file: fine\n"), done.stderr)
+
+    def test_first_results_are_those_of_the_quickstart(self):
+        shown, table = re.search(r"^```\n(  \S.*?)\n\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S).groups()
+        recorded = ROOT / "tests/data/host-metrics/host-metrics.lp.gz"
+        done = limpet("replay", "--rules", ROOT / "configs/rules/host.toml", "--stats", self.directory / "stats.json", recorded)
+        lines = done.stdout.splitlines()
+        results = {(series, time): set(fields.split(",")) for series, fields, time in re.findall(r"^(\S+) (.*) (\d+)$", done.stdout, re.M)}
+        *examples, all_of_them = shown.splitlines()
+        for line in examples:
+            series, fields, time = line.split()
+            self.assertLessEqual(set(fields.split(",")) - {"..."}, results[series, time], line)
+        self.assertEqual(all_of_them, f"  ... all {len(lines)} results: build/quickstart/results.lp")
+        stats = json.loads((self.directory / "stats.json").read_text())
+        out = {"lines": len(lines), "series": len({series for series, _ in results}), "bytes": len(done.stdout.encode())}
+        for what, after in out.items():
+            self.assertRegex(table, rf"(?m)^  {what} +{stats[what]:,} +{after:,} +{stats[what] / after:.1f}x$")
 
     def test_tests_of_rules_pass(self):
         rules, tests = blocks("docs/rules.md")[-2:]
