@@ -28,12 +28,24 @@ struct Candidate {
   double score = 0;
 };
 
+// It has not got its share yet, and owns nothing, or only what it got since it was first given something by filling, or
+// by deaths and drains meanwhile.
+bool is_filling(const PlanState& state, uint32_t pod, double target) {
+  const PlanPod& p = state.pods[pod];
+  if (p.held || p.full || p.utilisation() >= target * (1 - state.config.tolerance)) return false;
+  auto is_filled = [&](uint32_t slice) { return state.filled[slice]; };
+  auto is_gained = [&](uint32_t slice) { return state.filled[slice] || state.inherited[slice]; };
+  return p.slices.empty() || (std::any_of(p.slices.begin(), p.slices.end(), is_filled) &&
+                              std::all_of(p.slices.begin(), p.slices.end(), is_gained));
+}
+
 class Balancer {
  public:
   explicit Balancer(PlanState& state) : state_(state), target_(state.target()) {
     for (uint64_t b : state.bytes) bytes_total_ += static_cast<double>(b);
+    // Who is being filled is left to that: it has its own budget, and what balance gave would end it.
     for (uint32_t pod : state.ready_pods())
-      if (!state.pods[pod].held) add(pod);
+      if (!state.pods[pod].held && !is_filling(state, pod, target_)) add(pod);
   }
 
   bool is_out_of_band(double tolerance) const {
@@ -105,12 +117,6 @@ class Balancer {
   std::set<std::pair<double, uint32_t>> hottest_, coldest_;
 };
 
-// Everything that a pod owns came by filling, lately: it is not full yet.
-bool is_filling(const PlanState& state, uint32_t pod) {
-  const auto& slices = state.pods[pod].slices;
-  return std::all_of(slices.begin(), slices.end(), [&](uint32_t slice) { return state.filled[slice]; });
-}
-
 // The slice of the pod that is most worth giving to one that has nothing: hot for its width, but not all there is.
 std::optional<uint32_t> to_give(const PlanState& state, uint32_t from, double wanted_load, double left) {
   std::optional<uint32_t> best;
@@ -143,38 +149,30 @@ void cut_to_fit(PlanState& state) {
 }  // namespace
 
 void fill_idle_pods(PlanState& state) {
-  std::vector<uint32_t> filling;
+  std::set<std::pair<double, uint32_t>> emptiest, hottest;
   std::vector<uint32_t> ready = state.ready_pods();
   if (ready.size() < 2) return;
   double target = state.target();
   for (uint32_t pod : ready)
-    if (!state.pods[pod].held && !state.pods[pod].full && is_filling(state, pod) &&
-        state.pods[pod].utilisation() < target * (1 - state.config.tolerance))
-      filling.push_back(pod);
-  if (filling.empty()) return;
+    (is_filling(state, pod, target) ? emptiest : hottest).insert({state.pods[pod].utilisation(), pod});
+  if (emptiest.empty()) return;
   double left =
       state.config.round_budget - state.moved_share(MoveCause::kFill, state.input.now_s - state.config.round_s);
   if (left <= 1e-9) return state.notes.push_back("fill: waits for the next round");
   cut_to_fit(state);
-  std::set<std::pair<double, uint32_t>> hottest;
-  for (uint32_t pod : ready)
-    if (!std::binary_search(filling.begin(), filling.end(), pod)) hottest.insert({state.pods[pod].utilisation(), pod});
-  for (size_t turn = 0, idle_turns = 0; left > 0 && !hottest.empty() && idle_turns < filling.size(); turn++) {
-    uint32_t to = filling[turn % filling.size()], from = hottest.rbegin()->second;
+  // The emptiest each time, so that all come along, however little a round gives.
+  while (left > 0 && !hottest.empty()) {
+    uint32_t to = emptiest.begin()->second, from = hottest.rbegin()->second;
     double wanted = target * state.pods[to].capacity - state.pods[to].load;
-    std::optional<uint32_t> slice = wanted > 0 ? to_give(state, from, wanted, left) : std::nullopt;
-    if (!slice || state.pods[from].utilisation() <= state.pods[to].utilisation()) {
-      if (wanted > 0)
-        hottest.erase(std::prev(hottest.end()));
-      else
-        idle_turns++;
-      continue;
-    }
-    idle_turns = 0;
-    left -= state.next.slices.share(*slice);
+    if (wanted <= 0) break;
     hottest.erase(std::prev(hottest.end()));
+    if (state.pods[from].utilisation() <= state.pods[to].utilisation()) continue;
+    std::optional<uint32_t> slice = to_give(state, from, wanted, left);
+    if (!slice) continue;
+    left -= state.next.slices.share(*slice);
+    emptiest.erase(emptiest.begin());
     state.move(*slice, to, MoveCause::kFill);
-    hottest.insert({state.pods[from].utilisation(), from});
+    hottest.insert({state.pods[from].utilisation(), from}), emptiest.insert({state.pods[to].utilisation(), to});
   }
 }
 

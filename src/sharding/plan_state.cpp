@@ -131,11 +131,15 @@ void PlanState::index() {
   balanced_at.assign(slices(), kNever);
   moved_lately.assign(slices(), false);
   filled.assign(slices(), false);
+  inherited.assign(slices(), false);
   if (slices() == 0) return;
   for (const Move& m : next.moved) {
     for (size_t i = slice_of(m.low); i < slices() && (m.high == 0 || next.slices.low[i] < m.high); i++) {
       moved_lately[i] = true;
-      if (m.cause == MoveCause::kFill && m.to == next.pods[next.slices.owner[i]].name) filled[i] = true;
+      if (m.to == next.pods[next.slices.owner[i]].name) {
+        filled[i] = m.cause == MoveCause::kFill;
+        inherited[i] = m.cause == MoveCause::kDeath || m.cause == MoveCause::kDrain;
+      }
       if (m.cause == MoveCause::kBalance || m.cause == MoveCause::kMerge || m.cause == MoveCause::kFill)
         balanced_at[i] = std::max(balanced_at[i], m.at_s);
     }
