@@ -36,6 +36,7 @@ void Liveness::listen_anew(MonoTime now) {
 
 bool Liveness::observe(std::span<const PodReport> reports, const Assignment* assignment, MonoTime now) {
   news_.clear();
+  MonoTime newcomer_before = last_newcomer_;
   for (auto& [name, pod] : pods_) pod.present = pod.assigned = pod.owns = false;
   if (assignment) take_assignment(*assignment, now);
   for (const PodReport& report : reports) take_report(report, now);
@@ -46,7 +47,7 @@ bool Liveness::observe(std::span<const PodReport> reports, const Assignment* ass
     const TrackedPod& pod = entry.second;
     return !pod.alive && !pod.present && !pod.assigned;
   });
-  return !news_.empty() || forgotten > 0;
+  return !news_.empty() || forgotten > 0 || last_newcomer_ != newcomer_before;
 }
 
 void Liveness::take_assignment(const Assignment& assignment, MonoTime now) {

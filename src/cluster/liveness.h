@@ -42,7 +42,7 @@ class Liveness {
   // Nothing is known of the time before: every pod gets the whole dead-after time.
   void listen_anew(MonoTime now);
   // What was read: all reports, and the assignment in force (null: none). True if anything changed that a planner
-  // acts upon at once: who is there, alive, in which state and life. O(pods log pods).
+  // acts upon at once: who is there, heard, alive, in which state and life. O(pods log pods).
   bool observe(std::span<const PodReport> reports, const Assignment* assignment, MonoTime now);
 
   // A pod has been silent for long enough, and its death waits for those of others: no moment to plan.

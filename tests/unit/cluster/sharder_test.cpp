@@ -166,6 +166,19 @@ TEST_CASE("the first generation comes when pods were heard and none new for 2 s"
   for (const char* name : {"agg-0", "agg-1", "agg-2"}) CHECK(world.owned_by(name) == 32);
 }
 
+TEST_CASE("the first generation comes 2 s after the first pod was heard, though its report came late") {
+  World world;
+  Run run(world);
+  world.add("agg-0");
+  world.pass(0);
+  run.step();
+  int64_t heard_ns = world.now_ns + 3 * kSecondNs;
+  world.pods["agg-0"].next_ns = heard_ns;
+  run.run(8);
+  REQUIRE(world.published.size() == 1);
+  CHECK(world.published[0].first - heard_ns <= Sharder::kSettleNs + kStepNs);
+}
+
 TEST_CASE("a pod that appears delays the first generation") {
   World world;
   Run run(world);
