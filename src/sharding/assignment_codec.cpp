@@ -17,6 +17,15 @@ namespace {
 constexpr std::string_view kFormat = "limpet-assignment";
 constexpr int64_t kVersion = 1;
 constexpr size_t kHeaderRoom = 160;  // at least as long as any header
+// What the parts of a body take at most beside their texts; of a slice also beside owner, standby and since.
+constexpr size_t kBodyBytes = 256, kPodBytes = 160, kHandoffBytes = 128, kMoveBytes = 128;
+constexpr size_t kSliceBytes = 19 + 3 + 1 + 13;  // low, commas, a standby of -1, cutover
+
+// With escapes. A quotation mark or backslash takes two bytes, a control character six.
+size_t quoted_bytes_max(std::string_view text) {
+  bool plain = std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c != '"' && c != '\\'; });
+  return 2 + (plain ? 1 : 6) * text.size();
+}
 
 void text_unless_empty(JsonWriter& w, std::string_view name, std::string_view text) {
   if (!text.empty()) w.key(name).value(text);
@@ -262,6 +271,24 @@ std::string encode(const Assignment& a) {
   out += '\n';
   out.replace(0, kHeaderRoom, header);
   return out;
+}
+
+size_t encoded_bytes_max(const Move& move) {
+  return kMoveBytes + quoted_bytes_max(move.from) + quoted_bytes_max(move.to);
+}
+
+size_t encoded_bytes_max(const Assignment& a) {
+  size_t slice = kSliceBytes + 2 * fmt::formatted_size("{}", a.pods.size()) + fmt::formatted_size("{}", a.generation);
+  size_t bytes = kHeaderRoom + kBodyBytes + quoted_bytes_max(a.cluster) + slice * a.slices.size();
+  for (const std::string& cause : a.cause) bytes += 1 + quoted_bytes_max(cause);
+  for (const AssignedPod& pod : a.pods)
+    bytes += kPodBytes + quoted_bytes_max(pod.name) + quoted_bytes_max(pod.incarnation) +
+             quoted_bytes_max(pod.address) + quoted_bytes_max(pod.zone) + quoted_bytes_max(pod.host) +
+             quoted_bytes_max(pod.revision);
+  for (const Handoff& handoff : a.handoffs)
+    bytes += kHandoffBytes + quoted_bytes_max(handoff.from_name) + quoted_bytes_max(handoff.from_incarnation);
+  for (const Move& move : a.moved) bytes += encoded_bytes_max(move);
+  return bytes;
 }
 
 std::expected<Assignment, std::string> decode_assignment(std::string_view file) {

@@ -17,6 +17,9 @@ inline constexpr size_t kHeaderBytesMax = 4096;
 // The header and the body, each with its newline. The same assignment gives the same bytes. REQUIRES:
 // check_structure(assignment) is empty, times lie from 1970 to 9999.
 std::string encode(const Assignment& assignment);
+// At least as many bytes as encode() writes, and as one entry of `moved` takes of them. O(slices + pods + moves).
+size_t encoded_bytes_max(const Assignment& assignment);
+size_t encoded_bytes_max(const Move& move);
 // Verifies header, checksum, generation and structure (check_structure of invariants.h). The error says for people what
 // is wrong and where, as "line 2: slices.low[7]: expected more than ...".
 std::expected<Assignment, std::string> decode_assignment(std::string_view file);

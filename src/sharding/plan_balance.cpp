@@ -183,6 +183,9 @@ void balance(PlanState& state) {
   if (std::any_of(state.moved_now.begin(), state.moved_now.end(), [](bool moved) { return moved; })) return;
   Balancer balancer(state);
   if (!balancer.is_out_of_band(2 * state.config.tolerance)) return;
+  // What balance moved stays in the file for an hour, and evacuations need the room more.
+  if (encoded_bytes_max(state.next) > state.config.file_bytes_max / 8 * 7)
+    return state.notes.push_back("balance: waits, since the file is nearly full");
   double highest = 0;
   for (const PlanPod& pod : state.pods) highest = std::max(highest, pod.utilisation());
   if (highest < state.config.utilisation_min) return state.notes.push_back("balance: utilisation is low");

@@ -129,9 +129,11 @@ void PlanState::index() {
   }
   constexpr int64_t kNever = std::numeric_limits<int64_t>::min();
   balanced_at.assign(slices(), kNever);
-  moved_lately.assign(slices(), false);
+  moved_lately.clear();
   filled.assign(slices(), false);
   inherited.assign(slices(), false);
+  // The file may be too full to name every move.
+  for (int64_t cutover_s : next.slices.cutover_s) moved_lately.push_back(cutover_s > input.now_s - kRememberedS);
   if (slices() == 0) return;
   for (const Move& m : next.moved) {
     for (size_t i = slice_of(m.low); i < slices() && (m.high == 0 || next.slices.low[i] < m.high); i++) {

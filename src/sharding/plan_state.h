@@ -43,7 +43,7 @@ struct PlanState {
   std::vector<double> load;  // in units of capacity
   std::vector<uint64_t> bytes;
   std::vector<bool> moved_now;
-  std::vector<bool> moved_lately;    // it is in `moved`
+  std::vector<bool> moved_lately;    // within the hour
   std::vector<bool> filled;          // it came to its owner by filling, within the hour
   std::vector<bool> inherited;       // ... by a death or drain
   std::vector<int64_t> balanced_at;  // when it was last moved for balance, filling or merged; min: not within the hour

@@ -82,6 +82,26 @@ void name_causes(PlanState& state) {
   }
 }
 
+// What moved is left out where readers would refuse the file for its length: the oldest first, which the fewest still
+// ask for. What was moved for balance stays, since the hour's budget is counted by it; by what was filled only the
+// round's is, and it goes last.
+size_t trim_moves(PlanState& state) {
+  size_t bytes = encoded_bytes_max(state.next), left_out = 0;
+  for (bool fills : {false, true}) {
+    std::vector<Move> kept;
+    if (bytes <= state.config.file_bytes_max) break;
+    for (Move& m : state.next.moved) {
+      bool needed = m.cause == MoveCause::kBalance || (m.cause == MoveCause::kFill) != fills;
+      if (needed || bytes <= state.config.file_bytes_max)
+        kept.push_back(std::move(m));
+      else
+        bytes -= encoded_bytes_max(m), left_out++;
+    }
+    state.next.moved = std::move(kept);
+  }
+  return left_out;
+}
+
 }  // namespace
 
 Plan plan(const Assignment& previous, const PlanInput& input, const PlannerConfig& config) {
@@ -119,6 +139,8 @@ Plan plan_observed(const Assignment& previous, const PlanInput& input, const Pla
   result.frozen = state->frozen;
   if (same_table(previous, state->next) && same_slices(previous, state->next)) return result;
   name_causes(*state);
+  if (size_t trimmed = trim_moves(*state); trimmed > 0)
+    result.notes.push_back(fmt::format("moved: {} moves are left out, since the file is full", trimmed));
   result.next = std::move(state->next);
   return result;
 }

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "sharding/assignment.h"
+#include "sharding/assignment_codec.h"
 #include "sharding/report.h"
 
 namespace limpet {
@@ -36,8 +37,9 @@ struct PlannerConfig {
   uint32_t slices_per_pod_initial = 32;
   uint32_t slices_per_pod_min = 16;
   uint32_t slices_per_pod_max = 96;
-  double dead_share_max = 0.25;  // more dead at once than this share of the pods, ...
-  uint32_t dead_pods_min = 3;    // ... and at least so many, are taken for the sharder's own blindness
+  double dead_share_max = 0.25;                 // more dead at once than this share of the pods, ...
+  uint32_t dead_pods_min = 3;                   // ... and at least so many, are taken for the sharder's own blindness
+  size_t file_bytes_max = kAssignmentBytesMax;  // before it grows longer, the oldest of `moved` are left out
 };
 
 // A report that names a higher generation is mistaken. To go beyond it would use the numbers up: 2^53 - 1 is the last

@@ -55,6 +55,17 @@ std::string report_fault(const std::string& what, const std::string& with) {
 
 }  // namespace
 
+TEST_CASE("how long a file can be at most is known without writing it, and not far off") {
+  std::mt19937_64 r(11);
+  for (int i = 0; i < 300; i++) {
+    Assignment a = random_assignment(r);
+    REQUIRE(encode(a).size() <= encoded_bytes_max(a));
+  }
+  Assignment many = some_assignment();
+  many.moved.assign(1000, many.moved[0]);
+  CHECK(encoded_bytes_max(many) < 1.1 * static_cast<double>(encode(many).size()));
+}
+
 TEST_CASE("what is written is the format to the letter") {
   CHECK(body_of(some_assignment()) ==
         R"({"cluster":"default","generation":4182,"created":"2025-11-20T12:00:00Z","cause":["drain agg-17"],)"
