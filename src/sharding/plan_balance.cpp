@@ -93,9 +93,7 @@ class Balancer {
     double before = badness(h.utilisation(), target_) + badness(c.utilisation(), target_);
     for (uint32_t slice : h.slices) {
       double share = state_.next.slices.share(slice), load = state_.load[slice];
-      bool resting =
-          state_.balanced_at[slice] > state_.input.now_s - state_.config.cooldown_s || state_.moved_now[slice];
-      if (resting || load <= 0 || h.slices.size() <= 1) continue;
+      if (state_.resting[slice] || state_.moved_now[slice] || load <= 0 || h.slices.size() <= 1) continue;
       double after_h = (h.load - load) / h.capacity, after_c = (c.load + load) / c.capacity;
       if (after_c >= h.utilisation()) continue;
       double benefit = before - badness(after_h, target_) - badness(after_c, target_);
@@ -121,7 +119,7 @@ class Balancer {
 std::optional<uint32_t> to_give(const PlanState& state, uint32_t from, double wanted_load, double left) {
   std::optional<uint32_t> best;
   for (uint32_t slice : state.pods[from].slices) {
-    if (state.moved_now[slice] || state.balanced_at[slice] > state.input.now_s - state.config.cooldown_s) continue;
+    if (state.moved_now[slice] || state.resting[slice]) continue;
     if (!fits(state.next.slices.share(slice), left) || state.load[slice] > 1.2 * wanted_load ||
         state.pods[from].slices.size() <= 1)
       continue;
@@ -156,8 +154,7 @@ void fill_idle_pods(PlanState& state) {
   for (uint32_t pod : ready)
     (is_filling(state, pod, target) ? emptiest : hottest).insert({state.pods[pod].utilisation(), pod});
   if (emptiest.empty()) return;
-  double left =
-      state.config.round_budget - state.moved_share(MoveCause::kFill, state.input.now_s - state.config.round_s);
+  double left = state.config.round_budget - state.moved_share(MoveCause::kFill, state.config.round_s);
   if (left <= 1e-9) return state.notes.push_back("fill: waits for the next round");
   cut_to_fit(state);
   // The emptiest each time, so that all come along, however little a round gives.
@@ -189,9 +186,8 @@ void balance(PlanState& state) {
   double highest = 0;
   for (const PlanPod& pod : state.pods) highest = std::max(highest, pod.utilisation());
   if (highest < state.config.utilisation_min) return state.notes.push_back("balance: utilisation is low");
-  double round =
-      state.config.round_budget - state.moved_share(MoveCause::kBalance, state.input.now_s - state.config.round_s);
-  double hour = state.config.hour_budget - state.moved_share(MoveCause::kBalance, state.input.now_s - 3600);
+  double round = state.config.round_budget - state.moved_share(MoveCause::kBalance, state.config.round_s);
+  double hour = state.config.hour_budget - state.moved_share(MoveCause::kBalance, 3600);
   if (balancer.run(std::min(round, hour))) return;
   state.notes.push_back(hour <= round ? "balance: waits for the hour's budget" : "balance: waits for the next round");
 }

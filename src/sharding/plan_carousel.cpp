@@ -33,7 +33,7 @@ bool is_rolling(const PlanState& state, int64_t hold) {
     revision = each;
   }
   return std::any_of(state.next.moved.begin(), state.next.moved.end(), [&](const Move& m) {
-    return (m.cause == MoveCause::kDrain || m.cause == MoveCause::kDeath) && m.at_s > state.input.now_s - hold;
+    return (m.cause == MoveCause::kDrain || m.cause == MoveCause::kDeath) && state.is_within(m.at_s, hold);
   });
 }
 
@@ -46,7 +46,7 @@ void hold_idle_pods(PlanState& state) {
   bool any = false;
   for (size_t i = 0; i < state.pods.size(); i++)
     any |= state.pods[i].held =
-        state.pods[i].ready && state.pods[i].slices.empty() && state.next.pods[i].since_s > state.input.now_s - hold;
+        state.pods[i].ready && state.pods[i].slices.empty() && state.is_within(state.next.pods[i].since_s, hold);
   if (any) state.notes.push_back("fill: an idle pod is kept for the next one that goes");
 }
 

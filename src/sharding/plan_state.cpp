@@ -127,8 +127,7 @@ void PlanState::index() {
     pod.slices.push_back(i);
     pod.load += load[i], pod.bytes += bytes[i];
   }
-  constexpr int64_t kNever = std::numeric_limits<int64_t>::min();
-  balanced_at.assign(slices(), kNever);
+  resting.assign(slices(), false);
   moved_lately.clear();
   filled.assign(slices(), false);
   inherited.assign(slices(), false);
@@ -143,7 +142,7 @@ void PlanState::index() {
         inherited[i] = m.cause == MoveCause::kDeath || m.cause == MoveCause::kDrain;
       }
       if (m.cause == MoveCause::kBalance || m.cause == MoveCause::kMerge || m.cause == MoveCause::kFill)
-        balanced_at[i] = std::max(balanced_at[i], m.at_s);
+        resting[i] = resting[i] || is_within(m.at_s, config.cooldown_s);
     }
   }
 }
@@ -201,10 +200,10 @@ void PlanState::cut(const std::set<uint64_t>& borders) {
   index();
 }
 
-double PlanState::moved_share(MoveCause cause, int64_t from_s) const {
+double PlanState::moved_share(MoveCause cause, int64_t s) const {
   double share = 0;
   for (const Move& m : next.moved)
-    if (m.cause == cause && m.at_s > from_s) share += key_share(m.low, m.high);
+    if (m.cause == cause && is_within(m.at_s, s)) share += key_share(m.low, m.high);
   return share;
 }
 

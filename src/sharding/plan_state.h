@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
 #include <map>
 #include <set>
 #include <string>
@@ -43,10 +42,10 @@ struct PlanState {
   std::vector<double> load;  // in units of capacity
   std::vector<uint64_t> bytes;
   std::vector<bool> moved_now;
-  std::vector<bool> moved_lately;    // within the hour
-  std::vector<bool> filled;          // it came to its owner by filling, within the hour
-  std::vector<bool> inherited;       // ... by a death or drain
-  std::vector<int64_t> balanced_at;  // when it was last moved for balance, filling or merged; min: not within the hour
+  std::vector<bool> moved_lately;  // within the hour
+  std::vector<bool> filled;        // it came to its owner by filling, within the hour
+  std::vector<bool> inherited;     // ... by a death or drain
+  std::vector<bool> resting;       // moved for balance, filling or merged within the cooldown
 
   bool fresh = false;  // every ready pod's report knows the previous generation
   bool loads_known = false;
@@ -67,8 +66,11 @@ struct PlanState {
   void cut(const std::set<uint64_t>& borders);
   // Recomputes what hangs on the slices' indices: pods' lists, loads, marks of moves.
   void index();
-  // Key share that `cause` moved since `from_s`, with what this plan moved.
-  double moved_share(MoveCause cause, int64_t from_s) const;
+  // Less than so long ago. Or ahead: the clocks of sharders differ, and where one stepped back, what lies further ahead
+  // is of no time that is known.
+  bool is_within(int64_t at_s, int64_t s) const { return at_s > input.now_s - s && at_s < input.now_s + s; }
+  // Key share that `cause` moved within `s` seconds, with what this plan moved.
+  double moved_share(MoveCause cause, int64_t s) const;
   bool has_ready() const;
   std::vector<uint32_t> ready_pods() const;
   // Load per capacity that every ready pod should have: the mean, where keys that cannot be divided and are hotter than

@@ -85,5 +85,48 @@ TEST_CASE("balance gives to a pod again that got its share and grew cold") {
   CHECK(c.imbalance() < 1.11);
 }
 
+TEST_CASE("a clock that was ahead and stepped back does not stop filling") {
+  for (int64_t ahead_s : {5, 100, 3600, 100'000'000}) {
+    PlannedCluster c;
+    c.add_many(3);
+    c.round();
+    c.rounds(4);
+    c.now_s += ahead_s;
+    c.report("agg-001").state = PodState::kDraining;
+    c.change();
+    c.restart("agg-001");
+    c.change();
+    c.step(90, true);
+    REQUIRE(c.owned_by("agg-001") > 0);
+    c.now_s -= ahead_s;
+    c.rounds(40);
+    CHECK(c.share_of("agg-001") >= 0.95 / 3);
+  }
+}
+
+TEST_CASE("a clock that was ahead and stepped back does not keep a pod empty") {
+  PlannedCluster c;
+  c.add_many(3);
+  c.round();
+  c.now_s += 3600;
+  c.report("agg-001").state = PodState::kDraining;
+  c.change();
+  c.restart("agg-001");
+  c.change();
+  c.now_s -= 3600;
+  c.rounds(40);
+  CHECK(c.share_of("agg-001") >= 0.95 / 3);
+}
+
+TEST_CASE("two sharders whose clocks differ keep to one budget of a round") {
+  PlannedCluster c = joined(1, {});
+  c.add("new");
+  c.change();
+  double share = c.share_of("new");
+  REQUIRE(share > 0);
+  c.step(-3, false);
+  CHECK(c.share_of("new") == share);
+}
+
 }  // namespace
 }  // namespace limpet
