@@ -30,7 +30,7 @@ void Liveness::listen_anew(MonoTime now) {
   listening_since_ = last_newcomer_ = now;
   for (auto& [name, pod] : pods_) {
     pod.heard = false;
-    pod.heard_at = now;
+    pod.heard_at = pod.served_at = now;
   }
 }
 
@@ -42,6 +42,8 @@ bool Liveness::observe(std::span<const PodReport> reports, const Assignment* ass
   for (const PodReport& report : reports) take_report(report, now);
   first_look_ = false;
   declare_deaths(now);
+  for (auto& [name, pod] : pods_)
+    if (!pod.owns || !pod.alive || pod.report.state == PodState::kReady) pod.served_at = now;
   // Nothing is left of them but our memory.
   size_t forgotten = std::erase_if(pods_, [](const auto& entry) {
     const TrackedPod& pod = entry.second;
@@ -63,7 +65,7 @@ void Liveness::take_assignment(const Assignment& assignment, MonoTime now) {
     pod.report = as_assigned(assigned);
     // Who was found dead before stays so until it is heard.
     pod.alive = assigned.state != PodState::kDead;
-    pod.heard_at = pod.silent_since = now;
+    pod.heard_at = pod.silent_since = pod.served_at = now;
   }
 }
 
@@ -139,6 +141,13 @@ std::vector<std::string> Liveness::gone(MonoTime now) const {
   std::vector<std::string> names;
   for (const auto& [name, pod] : pods_)
     if (pod.present && !pod.alive && !pod.owns && now.ns - pod.silent_since.ns >= kForgetNs) names.push_back(name);
+  return names;
+}
+
+std::vector<std::string> Liveness::unready(MonoTime now, int64_t for_ns) const {
+  std::vector<std::string> names;
+  for (const auto& [name, pod] : pods_)
+    if (now.ns - pod.served_at.ns >= for_ns) names.push_back(name);
   return names;
 }
 

@@ -30,6 +30,7 @@ struct TrackedPod {
   bool alive = true;
   MonoTime heard_at;      // when the report last changed, or listening began
   MonoTime silent_since;  // when the report last changed, or was first seen
+  MonoTime served_at;     // when it last was ready or owned nothing, or listening began
 };
 
 class Liveness {
@@ -56,6 +57,8 @@ class Liveness {
   const std::map<std::string, TrackedPod, std::less<>>& pods() const { return pods_; }
   // Those whose report has not changed for an hour and that own nothing: their reports are of no use.
   std::vector<std::string> gone(MonoTime now) const;
+  // Those that live and own slices, and have not been ready for so long.
+  std::vector<std::string> unready(MonoTime now, int64_t for_ns) const;
   // For the planner, sorted by name. only_heard: leaves out who may be long gone.
   std::vector<PodView> views(bool only_heard) const;
 

@@ -22,6 +22,13 @@ constexpr const char* kUsedUp =
 // "balance" of "balance: waits for the hour's budget".
 std::string kind_of(const std::string& note) { return note.substr(0, note.find(':')); }
 
+// "agg-1, agg-2 and 7 more".
+std::string first_of(std::span<const std::string> names) {
+  constexpr size_t kNamed = 5;
+  std::string text = fmt::format("{}", fmt::join(names.first(std::min(kNamed, names.size())), ", "));
+  return names.size() <= kNamed ? text : fmt::format("{} and {} more", text, names.size() - kNamed);
+}
+
 auto identity(const Move& move) { return std::tie(move.low, move.high, move.at_s, move.from, move.to); }
 
 std::string text_of(const Liveness::News& news) {
@@ -58,6 +65,7 @@ SharderActions Sharder::step(const SharderInput& input, WallTime wall, MonoTime 
   note_time(actions, now);
   adopt(input, now);
   wanted_ |= liveness_.observe(input.reports, base_.get(), now);
+  unready_ = liveness_.unready(now, kUnreadyNs);
   tell_news(actions);
   watch_generations(input.reports, now);
   if (foreign_.empty()) actions.remove_reports = liveness_.gone(now);
@@ -307,6 +315,11 @@ std::vector<Alarm> Sharder::alarms() const {
     alarms.push_back({"not-ready", fmt::format("of {} pods that are alive none is ready: no slice can be given to "
                                                "anybody (all drain, or their rules have errors)",
                                                alive)});
+  if (ready > 0 && !unready_.empty())
+    alarms.push_back({"owner-not-ready", fmt::format("not ready for over {} s, and own slices: {}. The slices stay "
+                                                     "theirs, and nobody aggregates them (have they started with rules "
+                                                     "that have errors?)",
+                                                     kUnreadyNs / kSecondNs, first_of(unready_))});
   return alarms;
 }
 

@@ -67,7 +67,8 @@ enum class PublishOutcome : uint8_t {
 };
 
 struct Alarm {
-  // "frozen", "bug", "cluster", "damaged", "ahead", "no-pods", "not-ready", "held-up", "generations"
+  // "frozen", "bug", "cluster", "damaged", "ahead", "no-pods", "not-ready", "owner-not-ready",
+  // "held-up", "generations"
   std::string name;
   std::string text;
   bool operator==(const Alarm&) const = default;
@@ -95,6 +96,7 @@ class Sharder {
   static constexpr int64_t kCoalesceNs = kSecondNs;
   static constexpr int64_t kRetryNs = kSecondNs;
   static constexpr int64_t kPublishWithinNs = 5 * kSecondNs;
+  static constexpr int64_t kUnreadyNs = 30 * kSecondNs;  // an owner that is not ready for so long is an alarm
 
   using Planner = std::function<Plan(const Assignment&, const PlanInput&, const PlannerConfig&)>;
   explicit Sharder(SharderConfig config, Planner planner = plan);
@@ -140,7 +142,8 @@ class Sharder {
   std::shared_ptr<const Assignment> base_, proposed_;
   SharderStats stats_;
   std::vector<std::string> notes_;
-  std::vector<std::string> broken_;  // why the last plan was not published
+  std::vector<std::string> broken_;   // why the last plan was not published
+  std::vector<std::string> unready_;  // pods that own slices and have not been ready for kUnreadyNs
 
   std::optional<MonoTime> last_step_;
   std::optional<MonoTime> damaged_since_, ahead_since_;

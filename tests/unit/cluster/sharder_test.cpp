@@ -264,6 +264,37 @@ TEST_CASE("a new life within the dead-after time keeps its slices") {
   CHECK(c.file->pods[1].incarnation == "agg-1-life1+");
 }
 
+TEST_CASE("a new life that is not ready keeps its slices, and is an alarm after 30 s until it is") {
+  Cluster c(4);
+  c.pods["agg-1"].report.state = PodState::kStarting;
+  c.restart("agg-1");
+  c.shard.run(29);
+  CHECK(!c.shard.alarm("owner-not-ready"));
+  c.shard.run(3);
+  REQUIRE(c.shard.sharder.alarms().size() == 1);
+  CHECK(c.shard.sharder.alarms()[0].name == "owner-not-ready");
+  CHECK(c.shard.sharder.alarms()[0].text.find(": agg-1.") != std::string::npos);
+  CHECK(c.owned_by("agg-1") == 32);
+  SUBCASE("a sharder that comes later finds it, too") {
+    Run fresh(c);
+    fresh.run(32);
+    CHECK(fresh.alarm("owner-not-ready"));
+  }
+  SUBCASE("ready again") { c.change("agg-1", PodState::kReady); }
+  SUBCASE("drained") { c.change("agg-1", PodState::kDraining); }
+  SUBCASE("dead") { c.pods["agg-1"].running = false; }
+  if (c.pods["agg-1"].running && c.pods["agg-1"].report.state == PodState::kStarting) return;
+  c.shard.run(15);
+  CHECK(!c.shard.alarm("owner-not-ready"));
+}
+
+TEST_CASE("a pod that is not ready and owns nothing is no alarm") {
+  Cluster c(4);
+  c.add("new", PodState::kStarting);
+  c.shard.run(120);
+  CHECK(c.shard.sharder.alarms().empty());
+}
+
 TEST_CASE("a report that vanishes is silence, too") {
   Cluster c(4);
   c.pods["agg-2"].running = false;
