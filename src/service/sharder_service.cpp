@@ -82,11 +82,11 @@ int ShardService::run() {
     }
     answer_requests();
     // What is heard while it rests is not lost: the descriptor stays readable.
-    bool resting = now_ns < next_look_ns_ - kPollNs + kRestNs;
+    bool resting = now_ns < deaf_until_ns_;
     pollfd fds[] = {{.fd = signals_, .events = POLLIN, .revents = 0},
                     {.fd = wake_.fd(), .events = POLLIN, .revents = 0},
                     {.fd = resting ? -1 : directory_.watch_fd(), .events = POLLIN, .revents = 0}};
-    int64_t until_ns = resting ? next_look_ns_ - kPollNs + kRestNs : next_look_ns_;
+    int64_t until_ns = resting ? deaf_until_ns_ : next_look_ns_;
     ::poll(fds, 3, static_cast<int>(std::max<int64_t>(1, (until_ns - now_ns) / kMillisecondNs + 1)));
     if (fds[0].revents != 0) break;
     wake_.heard();
@@ -104,9 +104,9 @@ void ShardService::look() {
   heartbeat_ns_ = end_ns;
   process_.step_s = static_cast<double>(end_ns - begin_ns) / kSecondNs;
   process_.step_max_s = std::max(process_.step_max_s, process_.step_s);
-  // A long look is followed by a longer rest, so that no directory keeps a core busy; not so long that it would count
-  // as being held up.
-  next_look_ns_ = end_ns + std::clamp(4 * (end_ns - begin_ns), kPollNs, 2 * kPollNs);
+  Rest rest = rest_after(end_ns - begin_ns);
+  next_look_ns_ = end_ns + rest.ns;
+  deaf_until_ns_ = end_ns + rest.deaf_ns;
 }
 
 bool ShardService::look_once() {

@@ -3,6 +3,7 @@
 // that it may be killed at any moment.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <deque>
 #include <map>
@@ -29,8 +30,19 @@ class ShardService {
 
   static constexpr int64_t kPollNs = 500 * kMillisecondNs;  // shared file systems do not notify
   static constexpr int64_t kRestNs = 50 * kMillisecondNs;   // between two looks, whatever is heard
-  static constexpr size_t kGenerationsKept = 100;           // in memory, for the page
-  static constexpr int64_t kHungNs = 30 * kSecondNs;        // without a look for so long it is not healthy
+  // Between the end of a look that took so long and the next one. A long look is followed by a longer rest, so that no
+  // directory keeps a core busy; by none so long that both together would count as being held up.
+  struct Rest {
+    int64_t deaf_ns;  // whatever is heard
+    int64_t ns;
+  };
+  static constexpr Rest rest_after(int64_t look_ns) {
+    int64_t wanted_ns = std::clamp(4 * look_ns, kPollNs, 2 * kPollNs);
+    int64_t ns = std::max(kRestNs, std::min(wanted_ns, Sharder::kHeldUpNs - look_ns - 2 * kRestNs));
+    return {.deaf_ns = std::min(ns, wanted_ns - kPollNs + kRestNs), .ns = ns};
+  }
+  static constexpr size_t kGenerationsKept = 100;     // in memory, for the page
+  static constexpr int64_t kHungNs = 30 * kSecondNs;  // without a look for so long it is not healthy
 
  private:
   struct Request {
@@ -71,7 +83,7 @@ class ShardService {
   const WallTime started_;
   SharderProcess process_;
   PhaseClock clock_;
-  int64_t next_look_ns_ = 0;
+  int64_t next_look_ns_ = 0, deaf_until_ns_ = 0;
   std::set<std::string> told_;  // why something could not be published, each logged once
   std::set<std::string> rejected_assignments_, rejected_reports_;  // what the last look found wrong
   std::deque<GenerationNote> generations_;
