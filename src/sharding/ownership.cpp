@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <iterator>
 #include <ranges>
-#include <span>
-#include <unordered_map>
+#include <utility>
 
 #include "base/hash.h"
 
@@ -14,6 +13,14 @@ namespace {
 // Cutover 0: nobody had it before.
 int64_t cutover_ns(int64_t cutover_s) { return cutover_s == 0 ? Interval::kBegin : nanoseconds_of(cutover_s); }
 int64_t cutover_ns(const Move& move) { return cutover_ns(move.cutover_s); }
+
+// As long as the file names the move, everybody knows of it, who starts anew as well. Else only who saw it.
+constexpr int64_t kNamedLinesNs = kHourNs, kOtherLinesNs = kMinuteNs;
+
+int64_t plus(int64_t time_ns, int64_t length_ns) {
+  int64_t sum;
+  return __builtin_add_overflow(time_ns, length_ns, &sum) ? Interval::kEnd : sum;
+}
 
 uint64_t identity(const Move& move) {
   uint64_t numbers[] = {move.low, move.high, static_cast<uint64_t>(move.at_s), static_cast<uint64_t>(move.cutover_s),
@@ -102,48 +109,67 @@ std::vector<uint64_t> OwnershipTracker::known_borders(WallTime now) const {
   return borders;
 }
 
-// Who had what before pods that are gone.
+// Who had what before, as far as the file names it: what it does not nobody has lines of any more.
 class OwnershipTracker::FormerOwners {
  public:
-  explicit FormerOwners(const Assignment& assignment) : assignment_(assignment) {}
+  FormerOwners(const Assignment& assignment, const std::vector<Move>& own) : assignment_(assignment), own_(own) {}
 
-  // From when on lines are of the pod to which the last of the moves gives the key: its former owner is gone, perhaps
-  // that one's too, and so on. `moves`: remembered of the key, in order of time.
-  int64_t lines_from_ns(std::span<const Move* const> moves, uint64_t key) {
-    const Move* move = moves.back();
-    size_t before = assignment_.moved.size();
-    while (move->cutover_s != 0 && is_gone(*move)) {
-      const Move* earlier = earlier_move(*move, key, before);
-      while (!earlier && moves.size() > 1) {
-        moves = moves.first(moves.size() - 1);
-        if (moves.back()->to == move->from) earlier = moves.back();
-      }
-      if (!earlier) return Interval::kBegin;  // longer ago than anybody has lines of then
-      move = earlier;
+  // From when on lines are of the pod to which the move gives the key: its former owner is gone, perhaps that one's
+  // too, and so on.
+  int64_t lines_from_ns(const Move& move, uint64_t key) {
+    return is_gone(move) ? lines_before_ns(move, key) : cutover_ns(move);
+  }
+  // The same of the pod from which it takes the key, where nothing else says how that one came to it.
+  int64_t lines_before_ns(const Move& move, uint64_t key) {
+    if (!built_) build();
+    size_t before = place_of(move);
+    for (size_t i : std::views::reverse(entries_)) {
+      const Move& entry = assignment_.moved[i];
+      if (i >= before || !covers(entry, key) || is_nameless(entry)) continue;
+      if (!is_gone(entry)) return cutover_ns(entry);
     }
-    return cutover_ns(*move);
+    return Interval::kBegin;
   }
 
  private:
   bool is_gone(const Move& move) const {
-    if (move.from.empty()) return false;
-    if (move.cause == MoveCause::kDeath) return true;
-    return has_gone(assignment_, move.from);
+    return !move.from.empty() && (move.cause == MoveCause::kDeath || has_gone(assignment_, move.from));
   }
-  // How the key came to who gave it, as the file says, before the entry `before`, which becomes its own; or null.
-  const Move* earlier_move(const Move& move, uint64_t key, size_t& before) {
+  // Among the entries; of one that is not named, behind those with lower cutovers.
+  size_t place_of(const Move& move) const {
     const auto& moved = assignment_.moved;
-    if (to_.empty())
-      for (size_t i = 0; i < moved.size(); i++) to_[moved[i].to].push_back(i);
-    auto found = to_.find(move.from);
-    if (found == to_.end()) return nullptr;
-    for (size_t i : std::views::reverse(found->second))
-      if (i < before && moved[i].cutover_s <= move.cutover_s && covers(moved[i], key)) return before = i, &moved[i];
-    return nullptr;
+    size_t place = 0;
+    for (size_t i : entries_) {
+      if (moved[i] == move) return i;
+      if (moved[i].cutover_s < move.cutover_s) place = i + 1;
+    }
+    return place;
+  }
+  // Of many entries only few are of ranges that this pod had to do with.
+  void build() {
+    built_ = true;
+    std::vector<std::pair<uint64_t, uint64_t>> ranges;  // both ends within
+    for (const Move& move : own_) ranges.emplace_back(move.low, move.high - 1);
+    std::sort(ranges.begin(), ranges.end());
+    size_t n = 0;
+    for (const auto& range : ranges) {
+      if (n > 0 && range.first <= ranges[n - 1].second)
+        ranges[n - 1].second = std::max(ranges[n - 1].second, range.second);
+      else
+        ranges[n++] = range;
+    }
+    ranges.resize(n);
+    for (size_t i = 0; i < assignment_.moved.size(); i++) {
+      const Move& entry = assignment_.moved[i];
+      auto above = std::partition_point(ranges.begin(), ranges.end(), [&](auto& r) { return r.second < entry.low; });
+      if (above != ranges.end() && above->first <= entry.high - 1) entries_.push_back(i);
+    }
   }
 
   const Assignment& assignment_;
-  std::unordered_map<std::string_view, std::vector<size_t>> to_;  // entries of `moved` by who got
+  const std::vector<Move>& own_;
+  bool built_ = false;
+  std::vector<size_t> entries_;
 };
 
 // Those of its own that are news, and how the slices came to those whose heir it was; in the order of the file, which
@@ -155,6 +181,7 @@ std::vector<Move> OwnershipTracker::remember_moves(const Assignment& assignment,
     known_.clear();
     for (const Move& move : moves_) known_.insert(identity(move));
   }
+  named_.clear();
   std::vector<Move> news;
   std::map<std::string_view, std::vector<const Move*>> estates;  // of the dead, by their names
   auto matters = [&](const Move& move) {
@@ -168,7 +195,9 @@ std::vector<Move> OwnershipTracker::remember_moves(const Assignment& assignment,
   for (auto it = assignment.moved.rbegin(); it != assignment.moved.rend(); ++it) {
     if (old(*it) || !matters(*it)) continue;
     if (it->cause == MoveCause::kDeath && it->from != pod_ && !it->from.empty()) estates[it->from].push_back(&*it);
-    if (known_.insert(identity(*it)).second) news.push_back(*it);
+    uint64_t id = identity(*it);
+    named_.insert(id);
+    if (known_.insert(id).second) news.push_back(*it);
   }
   std::ranges::reverse(news);
   moves_.insert(moves_.end(), news.begin(), news.end());
@@ -232,6 +261,12 @@ void OwnershipTracker::conclude_moves(const Assignment& assignment, std::vector<
   sort_moves();
 }
 
+int64_t OwnershipTracker::lines_kept_ns(const Move& move) const {
+  if (named_.contains(identity(move))) return kNamedLinesNs;
+  // Who heard of it late does not know who had them in between.
+  return move.cutover_s > move.at_s ? kOtherLinesNs : 0;
+}
+
 // Since when this process has had what it has: since it first saw this interval.
 int64_t OwnershipTracker::since_of(uint64_t low, int64_t from_ns, bool after_death, WallTime now) const {
   if (!last_) return now.ns;
@@ -257,15 +292,16 @@ Tenure OwnershipTracker::tenure_of(const std::vector<const Move*>& moves, const 
                                    WallTime now) const {
   std::vector<Interval> intervals;
   bool open = false;
-  auto begin = [&](int64_t from_ns, int64_t lines_from_ns, bool after_death, int64_t inherited_ns) {
-    intervals.push_back({from_ns, Interval::kEnd, since_of(range.low, from_ns, after_death, now), after_death,
-                         inherited_ns, lines_from_ns});
+  auto begin = [&](int64_t from_ns) -> Interval& {
     open = true;
+    Interval& i = intervals.emplace_back();
+    i.from_ns = i.lines_from_ns = from_ns;
+    return i;
   };
   auto go_on = [&](const Interval* known) {
     if (!known) return false;
     intervals.push_back(*known);
-    intervals.back().to_ns = Interval::kEnd;
+    intervals.back().to_ns = intervals.back().no_lines_ns = Interval::kEnd;
     return open = true;
   };
   // Since when the dead pod of a move had it, with what it had inherited itself.
@@ -280,6 +316,7 @@ Tenure OwnershipTracker::tenure_of(const std::vector<const Move*>& moves, const 
   };
   auto end = [&](const Move& move) {
     intervals.back().to_ns = cutover_ns(move);
+    intervals.back().no_lines_ns = plus(intervals.back().to_ns, lines_kept_ns(move));
     open = false;
     // Declared dead: nothing of it is this pod's any more. And what ended before it began never was.
     if (move.cause == MoveCause::kDeath || intervals.back().to_ns <= intervals.back().from_ns) intervals.pop_back();
@@ -288,22 +325,35 @@ Tenure OwnershipTracker::tenure_of(const std::vector<const Move*>& moves, const 
     const Move* move = moves[i];
     if (move->from == pod_) {
       if (!open && !go_on(known_until(range.low, cutover_ns(*move))))
-        begin(Interval::kBegin, Interval::kBegin, false, Interval::kBegin);
+        begin(Interval::kBegin).since_ns = since_of(range.low, Interval::kBegin, false, now);
+      Interval& had = intervals.back();
+      if (had.from_ns == Interval::kBegin) {
+        had.lines_from_ns = former.lines_before_ns(*move, range.low);
+        had.all_lines_ns =
+            had.lines_from_ns == Interval::kBegin ? had.lines_from_ns : plus(had.lines_from_ns, kNamedLinesNs);
+      }
       end(*move);
     }
     if (move->to != pod_ || open) continue;
-    bool death = move->cause == MoveCause::kDeath && !move->from.empty();
-    begin(cutover_ns(*move), former.lines_from_ns(std::span(moves).first(i + 1), range.low), death,
-          death ? inherited(i) : Interval::kBegin);
+    Interval& came = begin(cutover_ns(*move));
+    came.after_death = move->cause == MoveCause::kDeath && !move->from.empty();
+    if (came.after_death) came.inherited_ns = inherited(i);
+    came.since_ns = since_of(range.low, came.from_ns, came.after_death, now);
+    came.lines_from_ns = former.lines_from_ns(*move, range.low);
+    came.all_lines_ns = plus(came.from_ns, lines_kept_ns(*move));
   }
   if (range.owned && !open) {
     bool known = last_ && range.since <= last_->generation();
-    if (!known || !go_on(known_until(range.low, Interval::kEnd)))
-      begin(range.cutover_ns, range.cutover_ns, false, Interval::kBegin);
+    if (!known || !go_on(known_until(range.low, Interval::kEnd))) {
+      Interval& came = begin(range.cutover_ns);
+      came.since_ns = since_of(range.low, came.from_ns, false, now);
+      came.all_lines_ns = plus(came.from_ns, kOtherLinesNs);
+    }
   }
   if (!range.owned && open) {
     // It went, in a generation whose moves were not seen.
     intervals.back().to_ns = range.cutover_ns;
+    intervals.back().no_lines_ns = range.cutover_ns;
     if (range.cutover_ns <= intervals.back().from_ns) intervals.pop_back();
   }
   return Tenure(std::move(intervals));
@@ -327,7 +377,7 @@ std::shared_ptr<const Ownership> OwnershipTracker::adopt(std::shared_ptr<const A
   auto next_start = starting.begin();
   std::vector<const Move*> active;
   next->tenures_.emplace_back();  // 0: nothing
-  FormerOwners former(assignment);
+  FormerOwners former(assignment, moves_);
   size_t slice = 0;
   for (uint64_t low : borders) {
     if (slice + 1 < slices.size() && low >= slices.low[slice + 1]) slice++;

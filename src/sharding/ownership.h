@@ -35,21 +35,19 @@ struct Interval {
   // should it live, it may emit them before it hears of its death.
   bool after_death = false;
   int64_t inherited_ns = kBegin;
-  // Lines to be written back go by their own time, and the older ones are the former owner's. Where that one is gone
-  // they are this pod's: those from this time on.
+  // Lines to be written back go by their own time, and the older ones are the former owner's: for a while, and as long
+  // as it is there. This pod's are those from `lines_from_ns` on, from `all_lines_ns` by the wall clock on all there
+  // are; and of what went those from before, until `no_lines_ns`.
   int64_t lines_from_ns = kBegin;
+  int64_t all_lines_ns = kBegin, no_lines_ns = kEnd;
 
   // REQUIRES: begin_ns < end_ns.
   bool owns_window(int64_t begin_ns, int64_t end_ns) const {
     return begin_ns < to_ns && (after_death ? end_ns > from_ns && begin_ns >= inherited_ns : begin_ns >= from_ns);
   }
-  // How long after a cutover the former owner still has the lines from before it: as long as the file names the move,
-  // and so no longer than a restarted pod knows of it. Then all are the new owner's.
-  static constexpr int64_t kFormerLinesNs = kHourNs;
   // A line of that time is this pod's to write back. `now_ns`: by the wall clock.
   bool owns_line(int64_t time_ns, int64_t now_ns) const {
-    bool begun = time_ns >= lines_from_ns || between_ns(lines_from_ns, now_ns) >= kFormerLinesNs;
-    return begun && (to_ns == kEnd || (time_ns < to_ns && between_ns(to_ns, now_ns) < kFormerLinesNs));
+    return (time_ns >= lines_from_ns || now_ns >= all_lines_ns) && time_ns < to_ns && now_ns < no_lines_ns;
   }
   bool operator==(const Interval&) const = default;
 };
@@ -131,6 +129,8 @@ class OwnershipTracker {
   }
 
  private:
+  // How long after a cutover the former owner has the lines from before it.
+  int64_t lines_kept_ns(const Move& move) const;
   std::vector<Move> remember_moves(const Assignment& assignment, WallTime now);
   void conclude_moves(const Assignment& assignment, std::vector<Move> news, WallTime now);
   MoveCause cause_of_change(const Assignment& assignment, uint64_t key) const;
@@ -154,6 +154,7 @@ class OwnershipTracker {
   // To or from this pod, and how its dead pods came to what they left it; by cutover, then as planned.
   std::vector<Move> moves_;
   std::unordered_set<uint64_t> known_;  // hashes of moves_
+  std::unordered_set<uint64_t> named_;  // of those that the file names
   std::shared_ptr<const Ownership> last_;
   std::shared_ptr<const Assignment> last_assignment_;
 };
