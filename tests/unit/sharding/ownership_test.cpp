@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <map>
 #include <random>
 
 using namespace limpet;
@@ -408,4 +409,37 @@ TEST_CASE("each window and each line is one pod's, through moves, splits and joi
       }
     }
   }
+}
+
+TEST_CASE("old lines where the file does not name every move") {
+  auto of = [](const std::string& pod, const std::string& owner, std::vector<Move> moved,
+               std::map<std::string, PodState> states) {
+    Assignment file = halves(7, owner, owner, moved.back().cutover_s);
+    for (AssignedPod& each : file.pods)
+      if (states.contains(each.name)) each.state = states[each.name];
+    file.moved = std::move(moved);
+    return OwnershipTracker(pod).adopt(file, at(500));
+  };
+  auto writers = [&](const std::string& owner, std::vector<Move> moved, std::map<std::string, PodState> states,
+                     int64_t line_s) {
+    std::string text;
+    for (const char* pod : {"a", "b", "c"})
+      if (of(pod, owner, moved, states)->owns_line(5, at(line_s).ns, at(500).ns)) text += pod;
+    return text;
+  };
+  // b dies before it begins: both moves have one cutover, and a has the lines from before.
+  Move given = move(0, kHalf, 210, "a", "b"), death = move(0, kHalf, 210, "b", "c", MoveCause::kDeath);
+  for (int64_t line_s : {100, 209, 210, 499}) {
+    CHECK(writers("c", {given, death}, {{"b", PodState::kDead}}, line_s) == (line_s < 210 ? "a" : "c"));
+    CHECK(writers("c", {given, death}, {{"a", PodState::kDead}, {"b", PodState::kDead}}, line_s) == "c");
+  }
+  // How the dead one came to it is left out: a gave it away before, and who had it in between does not matter.
+  for (int64_t line_s : {100, 209, 210, 399, 400})
+    CHECK(writers("c", {given, move(0, kHalf, 400, "d", "c", MoveCause::kDeath)}, {}, line_s) ==
+          (line_s < 210 ? "a" : "c"));
+  // b lost what it had got in a way that is left out: not those from before it was a's.
+  for (int64_t line_s : {100, 209, 210, 399, 400})
+    CHECK(writers("c", {given, move(0, kHalf, 400, "b", "c")}, {}, line_s) == (line_s < 210   ? "a"
+                                                                               : line_s < 400 ? "b"
+                                                                                              : "c"));
 }
