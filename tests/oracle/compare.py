@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Compares `limpet replay` with the oracle, field by field, on random rules and lines. Shrinks what differs.
+As many times with a reload in between.
 
 usage: compare.py [--limpet PATH] [--seeds 1-400 | --seed N]
 """
@@ -96,6 +97,41 @@ def differences(limpet, rules, lines, folder):
     return out
 
 
+def product_reloaded(limpet, before, after, lines, cut, folder):
+    """What comes out, results and lines, where the second definition is loaded behind the first lines."""
+    step = "[[test.step]]\nsilent = true\n"
+    (folder / "test.toml").write_text(
+        f"rules_text = {json.dumps(before)}\n[[test]]\nname = \"reload\"\n"
+        + step + f"input = {json.dumps(chr(10).join(lines[:cut]))}\n" + step + f"reload = {json.dumps(after)}\n"
+        + f"[[test.step]]\nend = true\nexpect = \"\"\nwritten_back = \"\"\ninput = {json.dumps(chr(10).join(lines[cut:]))}\n")
+    done = subprocess.run([limpet, "test", str(folder / "test.toml")], capture_output=True, text=True)
+    if done.returncode > 1:
+        raise RuntimeError(f"exit {done.returncode}: {done.stderr}")
+    found = [line[4:] for line in done.stdout.split("\n") if line.startswith("  + ")]
+    return "\n".join(line for line in found if line not in lines)
+
+
+def reload_differences(limpet, before, after, lines, cut, folder):
+    """Windows that began by the reload are as if the old definition had stayed, the others as if the new one had always been; where both
+    write a series at one time, the new one does."""
+    clock = max(int(line.split()[-1]) for line in lines[:cut])
+    wanted = {}
+    for text, is_its in ((before, lambda begin: begin <= clock), (after, lambda begin: begin > clock)):
+        (folder / "rules.toml").write_text(text)
+        replay = run_oracle(folder, lines)
+        period = replay.rules[0].period
+        found = {}
+        for _, measurement, tags, time, fields in replay.results:
+            if is_its(time - period):
+                found.setdefault(key_of(measurement, tags, time), {}).update(fields)
+        wanted.update(found)
+    wanted = {key + (field,): [value] for key, fields in wanted.items() for field, value in fields.items()}
+    got = product_results(product_reloaded(limpet, before, after, lines, cut, folder))
+    keys = [key for key in sorted(set(got) | set(wanted), key=str)
+            if len(got.get(key, [])) != len(wanted.get(key, [])) or not all(close(g, w, key[-1]) for g, w in zip(got[key], wanted[key]))]
+    return [f"{key}: limpet {got.get(key, [])}, oracle {wanted.get(key, [])}" for key in keys]
+
+
 def shrink(limpet, rules, lines, folder):
     """Takes away lines as long as something differs."""
     size = max(1, len(lines) // 2)
@@ -133,7 +169,15 @@ def main():
                 lines = shrink(a.limpet, rules, lines, folder)
                 print(f"--- seed {seed}\n{rules}\n" + "\n".join(lines))
                 print("\n".join(differences(a.limpet, rules, lines, folder)))
-    print(f"{last - first + 1 - failed} passed, {failed} failed")
+        for seed in range(first, last + 1):
+            before, after, lines, cut = generate.reload(seed)
+            found = reload_differences(a.limpet, before, after, lines, cut, folder)
+            failed += bool(found)
+            if found and shown < 5:
+                shown += 1
+                print(f"--- reload, seed {seed}\n{before}--- after {cut} lines\n{after}" + "\n".join(lines))
+                print("\n".join(found))
+    print(f"{2 * (last - first + 1) - failed} passed, {failed} failed")
     return 1 if failed else 0
 
 

@@ -186,3 +186,28 @@ def lines(r):
 def generate(seed):
     r = random.Random(seed)
     return rules(r), lines(r)
+
+
+AT_ONCE = ["count", "sum", "min", "first", "last", "interval", "stddev", "distinct", "p50", "sum(last)", "mean(max)", "histogram(1, 5)", "percent_change"]
+
+
+def definition(r, common):
+    """A rule, but for what is in force at once after a reload. Without counters, whose values move over."""
+    every = r.choice([1, 2, 5])
+    text = f'[[rule]]\nname = "r"\nperiod = "{every * r.choice([1, 2, 3])}s"\nevery = "{every}s"\n' + common
+    text += r.choice(["", 'by = ["a"]\n', 'by = ["b"]\n', 'without = ["a"]\n'])
+    text += r.choice(["", "", 'measurement = "x"\n']) + r.choice(["", "", 'tagpass = { a = ["1", "2"] }\n'])
+    return text + f"[rule.fields]\nv = {toml_list(r.sample(AT_ONCE, r.randint(1, 4)))}\n"
+
+
+def reload(seed):
+    """Two definitions of a rule, lines, and after how many of them the second is loaded."""
+    r = random.Random(f"reload {seed}")
+    common = f'grace = "{r.choice([0, 1, 3])}s"\nlate = "{r.choice(["drop", "pass"])}"\ndrop_original = {r.choice(["true", "false"])}\n'
+    now, out = T0, []
+    for _ in range(60):
+        now += int(r.choice([0, 0, 0.3, 0.5, 1, 2]) * S) + 1
+        time = now - r.choice([0, 0, 0, 0, 1, 3, 6, 15]) * S
+        v = r.choice(["0", "1", "2i", "5", "7.5", '"s"'])
+        out.append(f"m,a={r.randint(1, 3)},b={r.randint(1, 2)} v={v} {time}")
+    return definition(r, common), definition(r, common), out, r.randint(10, 50)
