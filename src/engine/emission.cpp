@@ -218,7 +218,8 @@ void Engine::Impl::render(Group& group, const Freeze& freeze, int64_t window) {
     Merged merged;
     merge_panes(slot, range, merged);
     FieldWindow field{merged.core, slot.program->wide() ? &merged.wide : nullptr, rule.period_ns, {}};
-    if (slot.total) field.total = total_of_window(group, slot, window);
+    // Where it is not written nothing of it is remembered either.
+    if (slot.total && merged.core.numbers > 0) field.total = total_of_window(group, slot, window);
     const FieldProgram& program = *slot.program;
     for (size_t f = 0; f < program.functions.size(); f++) {
       const FunctionSpec& function = program.functions[f];
